@@ -1,0 +1,29 @@
+"""create_app: the table of contents of the service."""
+
+from flask import Flask
+
+from ofektom import cli, database, discovery, errors, http, logs
+from ofektom.config import Settings, load_settings
+from ofektom.extensions import db, migrate
+
+
+def create_app(settings: Settings | None = None, *, testing: bool = False) -> Flask:
+    """Make the WSGI application from `settings` (the environment's when None).
+
+    Opens no connection. Raises ConfigurationError for unsafe settings and DeclarationError for a view or slice that does
+    not say what it must.
+    """
+    settings = settings or load_settings()
+    app = Flask("ofektom", static_folder=None)
+    app.testing = testing
+    app.config.from_mapping(settings.as_flask_config(), CLOCK_OFFSET=settings.clock_offset)
+    http.init_app(app)
+    logs.init_app(app)
+    errors.init_app(app)
+    database.init_app(app, settings)
+    discovery.import_models()
+    migrate.init_app(app, db, compare_type=True, compare_server_default=False)
+    discovery.register_slices(app)
+    discovery.check_views(app)
+    cli.init_app(app)
+    return app

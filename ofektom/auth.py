@@ -1,0 +1,177 @@
+"""Who is calling: sessions, tokens, and what each role may do.
+
+The facts a request needs are read in one place, `load_actor`, from PostgreSQL.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import jwt
+from flask import current_app, g, request
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, and_, func, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ofektom.errors import Problem
+from ofektom.extensions import db
+from ofektom.identity import Actor, Business, Membership, MembershipStatus, User, moment, row_id
+
+PUBLIC = "public"  # anybody, signed in or not
+SIGNED_IN = "signed_in"  # whoever has a session, whatever their role
+ISSUER = "ofektom"
+AUDIENCE = "ofektom-api"
+_CLAIMS = ["sub", "sid", "ver", "iat", "exp", "iss", "aud"]
+
+
+class NotAuthenticated(Problem):
+    code, status, title = "auth.required", 401, "Sign in first"
+
+
+class InvalidToken(Problem):
+    code, status, title = "auth.invalid_token", 401, "This token is not valid or no longer is; sign in again"
+
+
+class Forbidden(Problem):
+    code, status, title = "auth.forbidden", 403, "Your role does not allow this"
+
+
+class NoActiveBusiness(Problem):
+    code, status, title = "auth.no_active_business", 403, "You have no active business; choose one first"
+
+
+class Session(db.Model):
+    """One signed-in device of a user, and the business it works in at the moment."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[int] = row_id()
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id"))
+    business_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("businesses.id"))
+    device: Mapped[str | None] = mapped_column(String(200))
+    address: Mapped[str | None] = mapped_column(String(45))
+    created_at: Mapped[datetime] = moment(server_default=func.now())
+    refreshed_at: Mapped[datetime] = moment(server_default=func.now())
+    expires_at: Mapped[datetime] = moment()
+    ended_at: Mapped[datetime | None] = moment()
+
+    __table_args__ = (Index(None, "user_id", "id"),)
+
+
+class RefreshToken(db.Model):
+    """A refresh token, by its hash. One is current; the used ones are kept to notice their re-use."""
+
+    __tablename__ = "refresh_tokens"
+
+    id: Mapped[int] = row_id()
+    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("sessions.id"))
+    token_hash: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None] = moment()
+
+    __table_args__ = (UniqueConstraint("token_hash"), Index(None, "session_id"))
+
+
+@dataclass(frozen=True)
+class Grants:
+    """Which roles hold each permission, collected from the slices at start-up."""
+
+    roles_by_permission: dict[str, frozenset[str]]
+
+    def allow(self, permission: str, roles: set[str]) -> bool:
+        return not roles.isdisjoint(self.roles_by_permission[permission])
+
+    def held_by(self, roles: set[str]) -> list[str]:
+        """The permissions of somebody with `roles`, sorted."""
+        return sorted(name for name in self.roles_by_permission if self.allow(name, roles))
+
+
+def issue_access_token(user_id: int, session_id: int, version: int) -> str:
+    """A JWT of HS256 that lives ACCESS_TOKEN_MINUTES."""
+    issued = int(time.time())
+    claims = {
+        "sub": str(user_id),
+        "sid": str(session_id),
+        "ver": version,
+        "iat": issued,
+        "exp": issued + current_app.config["ACCESS_TOKEN_MINUTES"] * 60,
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+    }
+    return jwt.encode(claims, current_app.config["SECRET_KEY"], algorithm="HS256")
+
+
+def read_access_token(token: str) -> tuple[int, int, int]:
+    """(user id, session id, version) of a token we issued; raises InvalidToken."""
+    try:
+        claims = jwt.decode(
+            token,
+            current_app.config["SECRET_KEY"],
+            algorithms=["HS256"],
+            issuer=ISSUER,
+            audience=AUDIENCE,
+            options={"require": _CLAIMS},
+        )
+        return int(claims["sub"]), int(claims["sid"]), int(claims["ver"])
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise InvalidToken from None
+
+
+def load_actor(user_id: int, session_id: int, version: int) -> Actor | None:
+    """The caller behind a token, or None when the session has ended, the user is deactivated or the version is old.
+
+    One statement. A membership or business that is no longer active leaves an Actor without a business.
+    """
+    in_business = and_(
+        Membership.business_id == Session.business_id,
+        Membership.user_id == User.id,
+        Membership.status == MembershipStatus.ACTIVE,
+    )
+    query = (
+        select(
+            User.is_super_admin,
+            Business.id.label("business_id"),
+            Membership.id.label("membership_id"),
+            Membership.role,
+            Business.timezone,
+            Business.currency,
+        )
+        .select_from(Session)
+        .join(User, User.id == Session.user_id)
+        .outerjoin(Membership, in_business)
+        .outerjoin(Business, and_(Business.id == Membership.business_id, Business.is_active))
+        .where(Session.id == session_id, Session.ended_at.is_(None), Session.expires_at > func.now())
+        .where(User.id == user_id, User.is_active, User.auth_version == version)
+    )
+    row = db.session.execute(query).first()
+    if row is None:
+        return None
+    if row.business_id is None:
+        return Actor(user_id, session_id, row.is_super_admin)
+    return Actor(user_id, session_id, **row._mapping)
+
+
+def current_actor() -> Actor:
+    """The caller of this request; raises NotAuthenticated or InvalidToken."""
+    if "actor" not in g:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthenticated
+        actor = load_actor(*read_access_token(token.strip()))
+        if actor is None:
+            raise InvalidToken
+        g.actor = actor
+    return g.actor
+
+
+def require(access: str) -> None:
+    """Let the caller pass or raise: NotAuthenticated, InvalidToken, NoActiveBusiness or Forbidden."""
+    if access == PUBLIC:
+        return
+    actor = current_actor()
+    if access == SIGNED_IN:
+        return
+    grants: Grants = current_app.extensions["grants"]
+    if grants.allow(access, actor.roles):
+        return
+    if actor.business_id is None and not actor.is_super_admin:
+        raise NoActiveBusiness
+    raise Forbidden

@@ -1,0 +1,38 @@
+"""Commands: those of the kernel, and the `commands` group that a slice may bring."""
+
+import click
+from flask import Flask
+
+from ofektom import audit, credentials, database, discovery, idempotency
+from ofektom.extensions import db
+from ofektom.identity import Business
+from sqlalchemy import select
+
+
+@click.command("seal-audit")
+def seal_audit() -> None:
+    """Seal the audit rows written since the last time into each business's hash chain."""
+    seal = database.verb(audit.seal)
+    sealed = 0
+    for business_id in [audit.PLATFORM, *db.session.scalars(select(Business.id).order_by(Business.id)).all()]:
+        while count := seal(business_id):
+            sealed += count
+    click.echo(f"sealed {sealed} audit rows")
+
+
+@click.command("tidy")
+def tidy() -> None:
+    """Delete idempotency keys and guess budgets that are past their time."""
+    from flask import current_app
+
+    keys = database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])
+    click.echo(f"deleted {keys} idempotency keys and {credentials.forget_guesses()} guess budgets")
+
+
+def init_app(app: Flask) -> None:
+    """Install the commands."""
+    app.cli.add_command(seal_audit)
+    app.cli.add_command(tidy)
+    for module in discovery.find_slices().values():
+        for command in getattr(module, "COMMANDS", ()):
+            app.cli.add_command(command)

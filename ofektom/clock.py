@@ -1,0 +1,29 @@
+"""The time, by the clock of the database.
+
+Application servers may disagree about the time and a client's clock is only evidence, so every business decision asks
+PostgreSQL. CLOCK_OFFSET_SECONDS moves this clock for rehearsals and tests; production refuses it.
+"""
+
+from datetime import date, datetime
+
+from flask import current_app
+from sqlalchemy import Date, DateTime, cast, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from ofektom.extensions import db
+
+
+def now() -> ColumnElement[datetime]:
+    """An SQL expression: the time at which the current transaction began, with time zone."""
+    offset = current_app.config["CLOCK_OFFSET"]
+    return cast(func.now() + offset, DateTime(timezone=True)) if offset else func.now()
+
+
+def today(timezone: ColumnElement[str] | str) -> ColumnElement[date]:
+    """An SQL expression: the calendar date in `timezone` (an IANA name), which is the business day there."""
+    return cast(func.timezone(timezone, now()), Date)
+
+
+def read_now() -> datetime:
+    """The time, fetched with a statement of its own."""
+    return db.session.scalar(select(now()))

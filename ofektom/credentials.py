@@ -1,0 +1,180 @@
+"""Secrets: how PINs, passwords, tokens and one-time codes are checked, hashed and guessed at no more than a few times."""
+
+import functools
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from flask import current_app
+from sqlalchemy import String, delete, func, or_, update
+from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ofektom import clock
+from ofektom.errors import Problem
+from ofektom.extensions import db
+from ofektom.green import off_the_hub
+
+PIN_DIGITS = 6
+PASSWORD_CHARACTERS = 12
+FREE_FAILURES = 5
+FAILURES_A_DAY = 20
+FIRST_LOCK = timedelta(minutes=1)
+LONGEST_LOCK = timedelta(hours=1)
+
+
+class WeakPin(Problem):
+    code, status = "auth.weak_pin", 422
+    title = "Choose a PIN of 6 digits that is not a date, a run or a repetition"
+
+
+class WeakPassword(Problem):
+    code, status, title = "auth.weak_password", 422, "Choose a password of at least 12 different enough characters"
+
+
+class TooManyGuesses(Problem):
+    code, status, title = "auth.too_many_attempts", 429, "Too many wrong attempts; wait and try again"
+    retry_after = 60
+
+
+def check_pin(pin: str) -> None:
+    """Raise WeakPin unless `pin` has six digits and is no date, run, repetition or pattern of one pair or triple."""
+    digits = [int(character) for character in pin] if re.fullmatch(r"[0-9]{6}", pin, re.ASCII) else []
+    steps = {(b - a) % 10 for a, b in zip(digits, digits[1:], strict=False)}
+    repeated = pin[:3] == pin[3:] or pin[:2] * 3 == pin or len(set(pin)) < 3
+    if not digits or len(steps) == 1 or repeated or _is_date(pin):
+        raise WeakPin
+
+
+def _is_date(pin: str) -> bool:
+    first, second, third = int(pin[:2]), int(pin[2:4]), int(pin[4:])
+    year = 1900 <= int(pin[:4]) <= 2099 or 1900 <= int(pin[2:]) <= 2099
+    day_first = 1 <= first <= 31 and 1 <= second <= 12 or 1 <= first <= 12 and 1 <= second <= 31
+    year_first = 1 <= second <= 12 and 1 <= third <= 31
+    return year or day_first or year_first
+
+
+def check_password(password: str) -> None:
+    """Raise WeakPassword for fewer than 12 characters or fewer than 5 different ones."""
+    if len(password) < PASSWORD_CHARACTERS or len(set(password)) < 5:
+        raise WeakPassword
+
+
+def check_secret(secret: str, *, needs_password: bool) -> str:
+    """Check a new secret and return its kind: "password", or "pin" where one is allowed and the secret is all digits."""
+    if not needs_password and secret.isdecimal() and len(secret) < PASSWORD_CHARACTERS:
+        check_pin(secret)
+        return "pin"
+    check_password(secret)
+    return "password"
+
+
+def hash_secret(secret: str) -> str:
+    """The argon2id hash of the peppered secret. Slow on purpose: call it without holding a connection."""
+    return off_the_hub(_hasher().hash, _pepper(secret))
+
+
+def verify_secret(secret: str, hashed: str | None) -> bool:
+    """Whether `secret` is the one behind `hashed`. Takes as long when there is none (`hashed` None)."""
+    hasher = _hasher()
+    try:
+        return off_the_hub(hasher.verify, hashed or _hash_of_nothing(hasher), _pepper(secret)) and hashed is not None
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+def _hasher() -> PasswordHasher:
+    return _make_hasher(current_app.config["ARGON2_MEMORY_KIB"], current_app.config["ARGON2_PASSES"])
+
+
+@functools.cache
+def _make_hasher(memory_kib: int, passes: int) -> PasswordHasher:
+    return PasswordHasher(memory_cost=memory_kib, time_cost=passes, parallelism=1)
+
+
+@functools.cache
+def _hash_of_nothing(hasher: PasswordHasher) -> str:
+    return hasher.hash(secrets.token_bytes(32))
+
+
+def _pepper(secret: str) -> bytes:
+    return hmac.digest(current_app.config["PIN_PEPPER"].encode(), secret.encode(), "sha256")
+
+
+def new_token() -> str:
+    """256 random bits, for refresh tokens and invitations."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """What is stored of a random token: its SHA-256, 64 hexadecimal digits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def keyed_hash(text: str) -> str:
+    """What is stored of a short code: 64 hexadecimal digits that cannot be searched without the pepper."""
+    return _pepper(text).hex()
+
+
+class GuessBudget(db.Model):
+    """Wrong attempts against one subject: "user:7", a login nobody has, or a one-time code."""
+
+    __tablename__ = "guess_budgets"
+
+    subject: Mapped[str] = mapped_column(String(100), primary_key=True)
+    failures: Mapped[int] = mapped_column()
+    failures_today: Mapped[int] = mapped_column()
+    day_began_at = mapped_column(TIMESTAMP(timezone=True), nullable=False)
+    locked_until = mapped_column(TIMESTAMP(timezone=True))
+
+
+def spend_guess(subject: str) -> None:
+    """Count an attempt as failed before it is tried, so that parallel guesses cannot share one; raise TooManyGuesses.
+
+    Five failures lock for a minute, each further one for twice as long up to an hour; never more than 20 in 24 hours.
+    Commits at once, on a connection of its own: the count stays although the act it guards is refused.
+    """
+    now = clock.now()
+    table = GuessBudget
+    new_day = table.day_began_at < now - timedelta(hours=24)
+    failures = table.failures + 1
+    over = func.power(2, func.least(failures - FREE_FAILURES, 10))
+    lock = now + func.least(FIRST_LOCK * over, LONGEST_LOCK)
+    statement = (
+        insert(table)
+        .values(subject=subject, failures=1, failures_today=1, day_began_at=now)
+        .on_conflict_do_update(
+            index_elements=["subject"],
+            set_={
+                "failures": failures,
+                "failures_today": db.case((new_day, 1), else_=table.failures_today + 1),
+                "day_began_at": db.case((new_day, now), else_=table.day_began_at),
+                "locked_until": db.case((failures >= FREE_FAILURES, lock), else_=None),
+            },
+            where=or_(table.locked_until.is_(None), table.locked_until <= now)
+            & or_(new_day, table.failures_today < FAILURES_A_DAY),
+        )
+        .returning(table.subject)
+    )
+    with db.engine.begin() as connection:
+        if connection.execute(statement).first() is None:
+            raise TooManyGuesses
+
+
+def refund_guess(subject: str) -> None:
+    """Take back the attempt that turned out right and end the run of failures."""
+    values = {"failures": 0, "failures_today": GuessBudget.failures_today - 1, "locked_until": None}
+    with db.engine.begin() as connection:
+        connection.execute(update(GuessBudget).where(GuessBudget.subject == subject).values(values))
+
+
+def forget_guesses() -> int:
+    """Delete budgets in which nothing happened for a day; returns how many."""
+    old = GuessBudget.day_began_at < clock.now() - timedelta(hours=25)
+    unlocked = or_(GuessBudget.locked_until.is_(None), GuessBudget.locked_until < clock.now())
+    with db.engine.begin() as connection:
+        return connection.execute(delete(GuessBudget).where(old, unlocked)).rowcount

@@ -1,0 +1,113 @@
+"""The connection pool, and the one transaction every verb runs in."""
+
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable
+
+from flask import Flask
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from ofektom import errors
+from ofektom.config import Settings
+from ofektom.extensions import db
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock detected
+
+
+def driver_url(url: str) -> str:
+    """`url` naming psycopg2, whatever scheme the host gave (Heroku says postgres://; SQLAlchemy 2.1 reads postgresql:// as psycopg 3)."""
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme.split("+")[0] in {"postgres", "postgresql"}:
+        return f"postgresql+psycopg2://{rest}"
+    raise ValueError("DATABASE_URL must be a postgresql:// address")
+
+
+def engine_options(settings: Settings) -> dict:
+    """The options of the engine. Pool sizes are per instance and divided over its workers."""
+    timeouts = {
+        "statement_timeout": settings.statement_timeout_ms,
+        "lock_timeout": settings.lock_timeout_ms,
+        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_ms,
+        "timezone": "UTC",
+    }
+    return {
+        "pool_size": max(1, settings.pool_size // settings.workers),
+        "max_overflow": settings.pool_overflow // settings.workers,
+        "pool_timeout": settings.pool_wait_seconds,
+        "pool_recycle": 3600,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "connect_timeout": 2,
+            "application_name": "ofektom",
+            "options": " ".join(f"-c {name}={value}" for name, value in timeouts.items()),
+        },
+    }
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Bind the database to the application."""
+    app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
+    db.init_app(app)
+
+
+class Rehearsal(Exception):
+    """Leaves a transaction with nothing kept and carries `result` out of it (a dry run)."""
+
+    def __init__(self, result):
+        super().__init__()
+        self.result = result
+
+
+def verb(function: Callable) -> Callable:
+    """Make `function` a verb: it runs in one transaction that commits once, when it returns.
+
+    A verb called inside another one joins its transaction. A deadlock or serialization failure runs the whole verb again,
+    up to three times. Database errors leave as Problems; a connection lost while committing as OutcomeUnknown.
+    """
+
+    @functools.wraps(function)
+    def run(*args, **kwargs):
+        if db.session.info.get("in_verb"):
+            return function(*args, **kwargs)
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            try:
+                return _run_once(function, args, kwargs)
+            except DBAPIError as error:
+                if attempt == MAX_ATTEMPTS or getattr(error.orig, "pgcode", None) not in RETRYABLE_STATES:
+                    raise errors.as_problem(error) from error
+                log.warning("transaction retried", extra={"attempt": attempt, "verb": function.__qualname__})
+                time.sleep(random.uniform(0, 0.02 * attempt))
+
+    return run
+
+
+def _run_once(function: Callable, args: tuple, kwargs: dict):
+    session = db.session
+    session.info["in_verb"] = True
+    try:
+        result = function(*args, **kwargs)
+        session.flush()
+        _commit()
+        return result
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("in_verb", None)
+
+
+def _commit() -> None:
+    try:
+        db.session.commit()
+    except IntegrityError:
+        raise  # a deferred constraint: nothing was kept
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise errors.OutcomeUnknown from error
+        raise

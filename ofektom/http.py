@@ -1,0 +1,111 @@
+"""The HTTP edge: strict JSON in, fast JSON out, request ids, headers every answer carries."""
+
+import hashlib
+import json
+import re
+import time
+import uuid
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.routing import BaseConverter, ValidationError
+
+from ofektom.errors import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+
+MAX_ID = 2**63 - 1
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class IdConverter(BaseConverter):
+    """`<id:name>` in a route: a positive integer that fits its column; anything else is simply not found."""
+
+    regex = r"[0-9]{1,19}"
+
+    def to_python(self, value: str) -> int:
+        number = int(value)
+        if not 1 <= number <= MAX_ID:
+            raise ValidationError
+        return number
+
+
+def read_json() -> dict:
+    """The request body as a JSON object; an absent body is an empty one.
+
+    Raises UnsupportedMediaType, BodyTooLarge, or MalformedRequest for anything that two parsers could read differently:
+    broken UTF-8, lone surrogates, NaN, nesting beyond what is sane, or a key given twice.
+    """
+    if request.content_length is not None and request.content_length > request.max_content_length:
+        raise BodyTooLarge
+    raw = request.get_data(cache=True)
+    if not raw:
+        return {}
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        body = orjson.loads(raw)
+        json.loads(raw, object_pairs_hook=_refuse_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRequest(_reason(error)) from None
+    if not isinstance(body, dict):
+        raise MalformedRequest("the body must be a JSON object")
+    return body
+
+
+def _refuse_duplicates(pairs: list) -> dict:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError("a key is given twice")
+    return result
+
+
+def _reason(error: Exception) -> str:
+    return "the body is nested too deep" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"[:200]
+
+
+def read_query() -> dict:
+    """The query string as a dictionary. A parameter given twice is refused rather than one of them believed."""
+    values = request.args.to_dict(flat=False)
+    repeated = [name for name, items in values.items() if len(items) > 1]
+    if repeated:
+        raise MalformedRequest("a query parameter is given twice")
+    return {name: items[0] for name, items in values.items()}
+
+
+def answer(status: int, data) -> Response:
+    """`data` (plain dictionaries and lists) as a JSON response; None as an empty one."""
+    body = b"" if data is None else orjson.dumps(data)
+    return raw_answer(status, body)
+
+
+def raw_answer(status: int, body: bytes) -> Response:
+    """A JSON response from encoded bytes. Answers of GET carry an ETag and honour If-None-Match."""
+    response = Response(body, status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    if request.method == "GET" and status == 200:
+        response.set_etag(hashlib.blake2b(body, digest_size=12).hexdigest())
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.make_conditional(request)
+    return response
+
+
+def begin_request() -> None:
+    """Give the request its id (the caller's when it has a sane one) and its start time."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    g.started = time.perf_counter()
+
+
+def finish_response(response: Response) -> Response:
+    """Headers that every answer carries."""
+    response.headers["X-Request-ID"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Install the converter and the hooks."""
+    app.url_map.converters["id"] = IdConverter
+    app.url_map.strict_slashes = False
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_BODY_BYTES"]
+    app.before_request(begin_request)
+    app.after_request(finish_response)

@@ -1,0 +1,104 @@
+"""Only once: the key of a request and its answer, kept in the transaction of the act itself.
+
+The key is inserted first, so a second request with the same key waits until the first has ended and then finds its
+answer, or finds nothing because the first was refused, and acts itself.
+"""
+
+import hashlib
+import re
+from datetime import timedelta
+
+import orjson
+from flask import Response, request
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, delete, func, select, update
+from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ofektom import http
+from ofektom.errors import Problem
+from ofektom.extensions import db
+from ofektom.identity import Actor
+
+HEADER = "Idempotency-Key"
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_LOCK_TIMEOUT = "55P03"
+
+
+class KeyRequired(Problem):
+    code, status = "idempotency.key_required", 400
+    title = "Send an Idempotency-Key header of 1 to 255 visible ASCII characters"
+
+
+class KeyReused(Problem):
+    code, status, title = "idempotency.key_reused", 422, "This Idempotency-Key was used for another request"
+
+
+class StillRunning(Problem):
+    code, status, title = "idempotency.running", 409, "The first request with this Idempotency-Key is still running"
+    retry_after = 1
+
+
+class IdempotencyKey(db.Model):
+    """A key one user has used, the request it was used for and the answer given."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None] = mapped_column()
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    created_at = mapped_column(TIMESTAMP(timezone=True), server_default=func.now(), nullable=False, index=True)
+
+
+def read_key() -> str:
+    """The request's key; raises KeyRequired when it is absent or malformed."""
+    key = request.headers.get(HEADER, "")
+    if not _KEY.fullmatch(key):
+        raise KeyRequired
+    return key
+
+
+def begin(actor: Actor, key: str, body: dict) -> Response | None:
+    """Claim `key` for this transaction, or return the answer it was given before.
+
+    Raises KeyReused when the key belongs to another request, StillRunning when that request does not end in time.
+    """
+    fingerprint = _fingerprint(actor, body)
+    values = {"user_id": actor.user_id, "key": key, "fingerprint": fingerprint}
+    claim = insert(IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
+    try:
+        claimed = db.session.execute(claim).first()
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) == _LOCK_TIMEOUT:
+            raise StillRunning from error
+        raise
+    if claimed:
+        return None
+    mine = (IdempotencyKey.user_id == actor.user_id) & (IdempotencyKey.key == key)
+    columns = (IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.body)
+    stored = db.session.execute(select(*columns).where(mine)).one()
+    if stored.fingerprint != fingerprint:
+        raise KeyReused
+    replay = http.raw_answer(stored.status, bytes(stored.body))
+    replay.headers["Idempotency-Replayed"] = "true"
+    return replay
+
+
+def finish(actor: Actor, key: str, response: Response) -> None:
+    """Keep the answer beside the key, in the same transaction as the act."""
+    mine = (IdempotencyKey.user_id == actor.user_id) & (IdempotencyKey.key == key)
+    values = {"status": response.status_code, "body": response.get_data()}
+    db.session.execute(update(IdempotencyKey).where(mine).values(values))
+
+
+def forget(days: int) -> int:
+    """Delete keys older than `days`; returns how many."""
+    old = IdempotencyKey.created_at < func.now() - timedelta(days=days)
+    return db.session.execute(delete(IdempotencyKey).where(old)).rowcount
+
+
+def _fingerprint(actor: Actor, body: dict) -> str:
+    parts = [request.method, request.path, actor.business_id, body]
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,0 +1,133 @@
+"""OpenAPI 3.1, generated from the declarations that run: the same schemas, the same access, the same errors."""
+
+import inspect
+import re
+
+import orjson
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+
+from ofektom import errors, idempotency
+from ofektom.auth import PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
+from ofektom.views import View
+
+VERSION = "1.0.0"
+_VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "stable; see docs/errors.md"},
+        "detail": {"type": "string"},
+        "errors": {"type": "object", "description": "messages by field"},
+        "request_id": {"type": "string"},
+    },
+}
+
+
+def describe(app: Flask) -> dict:
+    """The OpenAPI document of every view of `app`."""
+    spec = APISpec("Ofektom", VERSION, "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)])
+    spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    spec.components.schema("Problem", _PROBLEM)
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
+        view = getattr(app.view_functions[rule.endpoint], "view", None)
+        if view is not None:
+            operations = {method.lower(): _operation(app, rule, view) for method in view.methods}
+            spec.path(path=_VARIABLE.sub(r"{\2}", rule.rule), operations=operations)
+    return spec.to_dict()
+
+
+def encoded(app: Flask) -> bytes:
+    """The document as JSON, made once for each application."""
+    if "openapi" not in app.extensions:
+        app.extensions["openapi"] = orjson.dumps(describe(app))
+    return app.extensions["openapi"]
+
+
+def _schema_name(schema) -> str:
+    return schema.__name__ if inspect.isclass(schema) else type(schema).__name__
+
+
+def _operation(app: Flask, rule, view: View) -> dict:
+    doc = inspect.getdoc(view.function) or ""
+    summary, _, description = doc.partition("\n")
+    operation = {
+        "operationId": rule.endpoint.replace(".", "_"),
+        "tags": [rule.endpoint.partition(".")[0]],
+        "summary": summary,
+        "description": f"{description.strip()}\n\n{_who(app, view)}".strip(),
+        "parameters": _parameters(rule, view),
+        "responses": _responses(rule, view),
+        "security": [] if view.access == PUBLIC else [{"bearer": []}],
+        "x-access": view.access,
+    }
+    if view.body:
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": view.body}}}
+    return operation
+
+
+def _who(app: Flask, view: View) -> str:
+    if view.access in (PUBLIC, SIGNED_IN):
+        return {PUBLIC: "Anybody may call this.", SIGNED_IN: "Whoever is signed in may call this."}[view.access]
+    roles = app.extensions["grants"].roles_by_permission[view.access]
+    return f"Needs the permission `{view.access}`, which these roles hold: {', '.join(sorted(roles))}."
+
+
+def _parameters(rule, view: View) -> list:
+    parameters: list = [
+        {"in": "path", "name": name, "required": True, "schema": _path_schema(converter)}
+        for converter, name in _VARIABLE.findall(rule.rule)
+    ]
+    if view.query:
+        parameters.append({"in": "query", "schema": view.query})
+    if view.idempotent:
+        schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
+        parameters.append({"in": "header", "name": idempotency.HEADER, "required": True, "schema": schema})
+    if view.dry_run:
+        schema = {"type": "boolean", "default": False}
+        text = "answer with what would happen and keep nothing"
+        parameters.append({"in": "query", "name": "dry_run", "schema": schema, "description": text})
+    return parameters
+
+
+def _path_schema(converter: str) -> dict:
+    if converter == "id":
+        return {"type": "integer", "format": "int64", "minimum": 1}
+    return {"type": "string"}
+
+
+def _responses(rule, view: View) -> dict:
+    success = {"description": "Done" if view.answer is None else "OK"}
+    if view.answer is not None:
+        success["content"] = {"application/json": {"schema": view.answer}}
+    responses = {str(view.status): success}
+    for problem in _problems(rule, view):
+        known = responses.setdefault(str(problem.status), {"description": "", "x-codes": []})
+        known["description"] = "; ".join(filter(None, [known["description"], f"`{problem.code}` {problem.title}"]))
+        known["x-codes"].append(problem.code)
+        known["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return responses
+
+
+def _problems(rule, view: View) -> list[type[errors.Problem]]:
+    """Every problem a view may answer with, its own first."""
+    problems = list(view.errors)
+    if view.access != PUBLIC:
+        problems += [NotAuthenticated, InvalidToken]
+    if view.access not in (PUBLIC, SIGNED_IN):
+        problems += [Forbidden, NoActiveBusiness]
+    if view.body:
+        problems += [errors.MalformedRequest, errors.InvalidRequest, errors.BodyTooLarge, errors.UnsupportedMediaType]
+    elif view.query:
+        problems += [errors.MalformedRequest, errors.InvalidRequest]
+    if rule.arguments:
+        problems.append(errors.NotFound)
+    if view.idempotent:
+        problems += [idempotency.KeyRequired, idempotency.KeyReused, idempotency.StillRunning, errors.OutcomeUnknown]
+    problems += [errors.DatabaseBusy, errors.DatabaseUnavailable, errors.DeadlineExceeded]
+    return list(dict.fromkeys(problems))

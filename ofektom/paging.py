@@ -1,0 +1,41 @@
+"""Keyset pages: `limit` rows and a cursor to the next, which stays right while rows are added."""
+
+import base64
+import binascii
+
+from sqlalchemy import Select
+from sqlalchemy.sql.elements import ColumnElement
+
+from ofektom.errors import InvalidRequest
+from ofektom.extensions import db
+from ofektom.http import MAX_ID
+
+
+def page(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | None, newest_first: bool = False) -> dict:
+    """Run `query` for one page ordered by the unique integer column `key`.
+
+    Returns {"items": list of row mappings, "next": cursor or None}. Raises InvalidRequest for a cursor we did not make.
+    The query must select `key` under the label "id".
+    """
+    if cursor is not None:
+        after = _decode(cursor)
+        query = query.where(key < after if newest_first else key > after)
+    query = query.order_by(key.desc() if newest_first else key).limit(limit + 1)
+    rows = [dict(row) for row in db.session.execute(query).mappings()]
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return {"items": rows, "next": _encode(rows[-1]["id"]) if more else None}
+
+
+def _encode(value: int) -> str:
+    return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        text = ""
+    if not (text.isdecimal() and int(text) <= MAX_ID):
+        raise InvalidRequest(fields={"cursor": ["Not a cursor of this list."]})
+    return int(text)

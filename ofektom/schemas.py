@@ -1,0 +1,196 @@
+"""The field types every slice's schemas are made of: strict about types, ranges and characters."""
+
+import re
+from datetime import UTC, date
+
+import phonenumbers
+from marshmallow import RAISE, Schema as MarshmallowSchema, ValidationError, fields, validate
+
+from ofektom.http import MAX_ID
+from ofektom.money import MAX_AMOUNT
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+NIGERIAN_MOBILE = re.compile(r"\+234(70|80|81|90|91)\d{8}")
+NOT_MOBILE = ("+234800", "+234700")
+
+
+class Schema(MarshmallowSchema):
+    """The parent of every schema: unknown fields are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Text(fields.String):
+    """Text of `shortest`..`longest` characters, trimmed, without control characters or lone surrogates."""
+
+    def __init__(self, *, longest: int, shortest: int = 1, **kwargs):
+        self.shortest, self.longest = shortest, longest
+        super().__init__(validate=validate.Length(min=shortest, max=longest), **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        text = super()._deserialize(value, attr, data, **kwargs).strip()
+        if _CONTROL.search(text) or _SURROGATE.search(text):
+            raise ValidationError("Contains characters that are not allowed.")
+        return text
+
+
+class Digits(fields.String):
+    """ASCII digits, as many as one of `lengths`; text, because leading zeros count."""
+
+    def __init__(self, *, lengths: tuple[int, ...], **kwargs):
+        pattern = "|".join(f"[0-9]{{{length}}}" for length in lengths)
+        super().__init__(validate=validate.Regexp(rf"\A(?:{pattern})\Z"), **kwargs)
+
+
+class Secret(Text):
+    """A PIN, password or token: never trimmed, never dumped."""
+
+    def __init__(self, **kwargs):
+        super().__init__(longest=200, load_only=True, **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        text = fields.String._deserialize(self, value, attr, data, **kwargs)
+        if _CONTROL.search(text) or _SURROGATE.search(text):
+            raise ValidationError("Contains characters that are not allowed.")
+        return text
+
+
+class Whole(fields.Integer):
+    """A whole number in `low`..`high`. JSON true, 1.0 and "1" are not whole numbers; in a query string "1" is."""
+
+    def __init__(self, *, low: int = 0, high: int = MAX_ID, from_text: bool = False, **kwargs):
+        self.from_text = from_text
+        super().__init__(strict=True, validate=validate.Range(min=low, max=high), **kwargs)
+
+    def _validated(self, value):
+        if self.from_text and isinstance(value, str) and re.fullmatch(r"[0-9]{1,19}", value, re.ASCII):
+            value = int(value)
+        if type(value) is not int:
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+def Id(**kwargs) -> Whole:
+    """The id of a row."""
+    return Whole(low=1, **kwargs)
+
+
+def Amount(*, low: int = 1, high: int = MAX_AMOUNT, **kwargs) -> Whole:
+    """Money in the currency's minor unit (kobo)."""
+    kwargs.setdefault("metadata", {"description": "minor units of the currency (kobo for NGN)"})
+    return Whole(low=low, high=high, **kwargs)
+
+
+def Choice(enum, **kwargs) -> fields.String:
+    """One of the values of a StrEnum."""
+    return fields.String(validate=validate.OneOf([str(item) for item in enum]), **kwargs)
+
+
+class StrictBoolean(fields.Boolean):
+    """JSON true or false; in a query string the words."""
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        if value is True or value == "true":
+            return True
+        if value is False or value == "false":
+            return False
+        raise self.make_error("invalid", input=value)
+
+
+class Day(fields.Date):
+    """A calendar date, YYYY-MM-DD, between 2000 and 2100."""
+
+    def __init__(self, **kwargs):
+        super().__init__(validate=validate.Range(min=date(2000, 1, 1), max=date(2100, 12, 31)), **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Moment(fields.AwareDateTime):
+    """A time with its offset, ISO 8601, between 2000 and 2100."""
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        try:
+            moment = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
+        except (OverflowError, TypeError):
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
+        if not 2000 <= moment.year <= 2100:
+            raise ValidationError("Must lie between 2000 and 2100.")
+        return moment
+
+
+class Phone(fields.String):
+    """A Nigerian mobile number, stored E.164. Reads 0803…, 234803…, +234803… and 803….
+
+    Source of the mobile pattern: the numbering plan of the Nigerian Communications Commission.
+    """
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        text = super()._deserialize(value, attr, data, **kwargs)
+        phone = normal_phone(text)
+        if phone is None:
+            raise ValidationError("Not a Nigerian mobile number.")
+        return phone
+
+
+class LoginName(fields.String):
+    """A username: lower case, a letter first, 3 to 40 of letters, digits, dot, hyphen, underscore."""
+
+    def __init__(self, **kwargs):
+        super().__init__(validate=validate.Regexp(r"\A[a-z][a-z0-9._-]{2,39}\Z"), **kwargs)
+
+
+class EmailAddress(fields.Email):
+    """An e-mail address, stored lower-case."""
+
+    def __init__(self, **kwargs):
+        super().__init__(validate=validate.Length(max=254), **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        return super()._deserialize(value, attr, data, **kwargs).lower()
+
+
+def normal_phone(text: str) -> str | None:
+    """`text` as an E.164 Nigerian mobile number, or None when it is not one."""
+    if not re.fullmatch(r"[+0-9 ()-]{10,20}", text, re.ASCII):
+        return None
+    try:
+        number = phonenumbers.parse(text, "NG")
+    except phonenumbers.NumberParseException:
+        return None
+    phone = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    is_mobile = NIGERIAN_MOBILE.fullmatch(phone) and not phone.startswith(NOT_MOBILE)
+    return phone if is_mobile else None
+
+
+class PageIn(Schema):
+    """The query of every list."""
+
+    limit = Whole(low=1, high=100, from_text=True, load_default=50)
+    cursor = Text(longest=200, load_default=None, metadata={"description": "`next` of the page before"})
+
+
+class ReasonIn(Schema):
+    """Why, for acts that somebody may ask about later."""
+
+    reason = Text(longest=300, required=True)
+
+
+class LedgerLineOut(Schema):
+    """A line of a ledger account's statement."""
+
+    id = fields.Integer()
+    entry_id = fields.Integer()
+    kind = fields.String()
+    reference = fields.String()
+    reverses_id = fields.Integer(allow_none=True)
+    business_day = fields.Date()
+    at = fields.DateTime()
+    amount = fields.Integer(metadata={"description": "minor units; negative when it left this account"})
+    balance = fields.Integer(metadata={"description": "minor units, after this line"})
+    counterpart = fields.String(metadata={"description": "the kind of the account on the other side"})

@@ -1,0 +1,177 @@
+"""Views: one declaration says who may call, what comes in, what goes out, and the same declaration is the documentation.
+
+    bp = Slice("savings", __name__, url_prefix="/savings")
+
+    @bp.post("/<id:account_id>/markings", access="markings.collect", body=MarkIn(), answer=MarkedOut(), idempotent=True)
+    def mark(actor, account_id, body): ...
+
+A view receives what it declares by name: `actor` unless it is public, `body`, `query`, and the variables of its path.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, current_app, g, request
+from marshmallow import Schema, ValidationError, fields
+
+from ofektom import auth, database, http, idempotency
+from ofektom.errors import InvalidRequest, Problem
+from ofektom.green import deadline
+
+DRY_RUN_HEADER = "Dry-Run"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a view declares. `errors` are the problems of its own, beyond those that any view with its access may give."""
+
+    function: Callable
+    methods: tuple[str, ...]
+    access: str
+    body: Schema | None
+    query: Schema | None
+    answer: Schema | None
+    status: int
+    idempotent: bool
+    dry_run: bool
+    errors: tuple[type[Problem], ...]
+
+
+class Slice(Blueprint):
+    """The blueprint of one domain. Its routes cannot be written without saying who may call them."""
+
+    def __init__(self, name: str, import_name: str, url_prefix: str = "", root: str = "/api/v1", **options):
+        super().__init__(name, import_name, url_prefix=f"{root}{url_prefix}" or None, **options)
+
+    def get(self, rule: str, **declared):
+        return self._route("GET", rule, **declared)
+
+    def post(self, rule: str, *, status: int = 201, **declared):
+        return self._route("POST", rule, status=status, **declared)
+
+    def patch(self, rule: str, **declared):
+        return self._route("PATCH", rule, **declared)
+
+    def delete(self, rule: str, **declared):
+        return self._route("DELETE", rule, status=204, **declared)
+
+    def _route(
+        self,
+        method: str,
+        rule: str,
+        *,
+        access: str,
+        body: Schema | None = None,
+        query: Schema | None = None,
+        answer: Schema | None = None,
+        status: int = 200,
+        idempotent: bool = False,
+        dry_run: bool = False,
+        errors: Sequence[type[Problem]] = (),
+    ):
+        def declare(function: Callable) -> Callable:
+            view = View(function, (method,), access, body, query, answer, status, idempotent, dry_run, tuple(errors))
+            self.add_url_rule(rule, function.__name__, _serve(view), methods=[method])
+            return function
+
+        return declare
+
+
+def _serve(view: View) -> Callable:
+    wanted = set(inspect.signature(view.function).parameters)
+
+    @functools.wraps(view.function)
+    def serve(**path):
+        with deadline(current_app.config["REQUEST_DEADLINE_SECONDS"]):
+            auth.require(view.access)
+            arguments = path | _read_arguments(view, wanted)
+            rehearsing = view.dry_run and request.args.get("dry_run") == "true"
+            if rehearsing:
+                return _rehearse(view, arguments)
+            if view.idempotent:
+                return _only_once(view, arguments)
+            return _call(view, arguments)
+
+    serve.view = view
+    return serve
+
+
+def _read_arguments(view: View, wanted: set[str]) -> dict:
+    arguments = {}
+    if "actor" in wanted:
+        arguments["actor"] = auth.current_actor()
+    if view.body:
+        g.body = http.read_json()
+        arguments["body"] = load(view.body, g.body)
+    values = http.read_query()
+    if view.dry_run and values.pop("dry_run", "false") not in ("true", "false"):
+        raise InvalidRequest(fields={"dry_run": ["Say true or false."]})
+    if view.query:
+        arguments["query"] = load(view.query, values)
+    elif values:
+        raise InvalidRequest(fields={name[:40]: ["Unknown parameter."] for name in values})
+    return arguments
+
+
+def load(schema: Schema, data: dict) -> dict:
+    """`data` checked by `schema`; raises InvalidRequest with the errors of each field."""
+    try:
+        return schema.load(data)
+    except ValidationError as error:
+        raise InvalidRequest(fields=_printable(error.messages)) from None
+
+
+def _printable(messages):
+    """Error messages with keys that may be echoed: unknown field names are the client's own text."""
+    if not isinstance(messages, dict):
+        return messages
+    return {str(key).encode("ascii", "replace").decode()[:60]: _printable(value) for key, value in messages.items()}
+
+
+def _call(view: View, arguments: dict) -> Response:
+    result = view.function(**arguments)
+    if isinstance(result, Response):
+        return result
+    return http.answer(view.status, view.answer.dump(result) if view.answer else None)
+
+
+@database.verb
+def _only_once(view: View, arguments: dict) -> Response:
+    key = idempotency.read_key()
+    actor = auth.current_actor()
+    replay = idempotency.begin(actor, key, g.get("body", {}))
+    if replay is not None:
+        return replay
+    response = _call(view, arguments)
+    idempotency.finish(actor, key, response)
+    return response
+
+
+def _rehearse(view: View, arguments: dict) -> Response:
+    """Do everything, answer with what it came to, and keep nothing."""
+
+    @database.verb
+    def act():
+        raise database.Rehearsal(_call(view, arguments))
+
+    try:
+        act()
+    except database.Rehearsal as rehearsal:
+        response = rehearsal.result
+    response.status_code = 200
+    response.headers[DRY_RUN_HEADER] = "true"
+    return response
+
+
+class PageOut(Schema):
+    """A page of a list: its items and the cursor of the next page, null on the last."""
+
+    next = fields.String(allow_none=True, required=True)
+
+
+def page_of(item: Schema) -> Schema:
+    """The schema of a page of `item`s."""
+    name = type(item).__name__.removesuffix("Out") + "Page"
+    return type(name, (PageOut,), {"items": fields.List(fields.Nested(item), required=True)})()
