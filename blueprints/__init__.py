@@ -1,0 +1,1 @@
+"""The slices: one folder for each domain, found at start-up."""

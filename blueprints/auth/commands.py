@@ -1,0 +1,18 @@
+"""The command that makes the first super admin: nobody signs himself up as staff."""
+
+import secrets
+
+import click
+
+from blueprints.auth import services
+from ofektom.credentials import hash_secret
+
+
+@click.command("create-super-admin")
+@click.option("--username", required=True, help="what they sign in with")
+@click.option("--name", "full_name", required=True, help="their full name")
+def create_super_admin(username: str, full_name: str) -> None:
+    """Create platform staff with a random password, printed once."""
+    password = secrets.token_urlsafe(18)
+    services.create_super_admin(username=username.lower(), full_name=full_name, password_hash=hash_secret(password))
+    click.echo(f"super admin {username.lower()} created; password (shown only now): {password}")

@@ -1,0 +1,30 @@
+"""What a login looks like, and this domain's errors."""
+
+from ofektom.errors import Problem
+from ofektom.schemas import normal_phone
+
+
+class WrongCredentials(Problem):
+    code, status, title = "auth.wrong_credentials", 401, "The login or the secret is wrong"
+
+
+class PasswordRequired(Problem):
+    code, status, title = "auth.password_required", 422, "Admins need a password of at least 12 characters, not a PIN"
+
+
+class NotAMember(Problem):
+    code, status, title = "auth.not_a_member", 404, "You have no active membership in that business"
+
+
+class LoginTaken(Problem):
+    code, status, title = "auth.login_taken", 409, "Another person already uses that phone, e-mail or username"
+    constraints = ("uq_users_username", "uq_users_phone", "uq_users_email")
+
+
+def normal_login(login: str) -> tuple[str, str]:
+    """("email" | "phone" | "username", value as it is stored) of whatever somebody typed to sign in."""
+    login = login.strip()
+    if "@" in login:
+        return "email", login.lower()
+    phone = normal_phone(login)
+    return ("phone", phone) if phone else ("username", login.lower())

@@ -1,0 +1,31 @@
+"""Reads of businesses (for platform staff) and of units (of the caller's business)."""
+
+from sqlalchemy import select
+
+from blueprints.businesses.models import Unit
+from ofektom import paging
+from ofektom.errors import NotFound
+from ofektom.extensions import db
+from ofektom.identity import Actor, Business
+
+BUSINESS = (Business.id, Business.name, Business.currency, Business.timezone, Business.is_active, Business.created_at)
+UNIT = (Unit.id, Unit.name, Unit.is_active, Unit.created_at)
+
+
+def businesses(*, limit: int, cursor: str | None) -> dict:
+    """A page of all businesses, for platform staff."""
+    return paging.page(select(*BUSINESS), Business.id, limit=limit, cursor=cursor)
+
+
+def business(business_id: int) -> dict:
+    """One business; raises NotFound."""
+    row = db.session.execute(select(*BUSINESS).where(Business.id == business_id)).mappings().first()
+    if row is None:
+        raise NotFound
+    return dict(row)
+
+
+def units(actor: Actor, *, limit: int, cursor: str | None) -> dict:
+    """A page of the units of the actor's business."""
+    query = select(*UNIT).where(Unit.business_id == actor.business_id)
+    return paging.page(query, Unit.id, limit=limit, cursor=cursor)

@@ -1,0 +1,74 @@
+"""/businesses for platform staff; /business and /units of the business one works in."""
+
+from blueprints.businesses import queries, schemas, services
+from blueprints.businesses.rules import UnitExists, UnknownTimezone
+from blueprints.users.rules import AlreadyMember, LoginNeeded
+from ofektom.schemas import PageIn
+from ofektom.views import Slice
+
+bp = Slice("businesses", __name__)
+
+
+@bp.get("/businesses", access="businesses.manage", query=PageIn(), answer=schemas.BusinessPage)
+def businesses(query):
+    """All businesses."""
+    return queries.businesses(**query)
+
+
+@bp.post(
+    "/businesses",
+    access="businesses.manage",
+    body=schemas.BusinessIn(),
+    answer=schemas.OpenedOut(),
+    errors=[UnknownTimezone, LoginNeeded, AlreadyMember],
+)
+def open_business(actor, body):
+    """Open a business and invite its first admin."""
+    return services.open_business(actor=actor, **body)
+
+
+@bp.get("/businesses/<id:business_id>", access="businesses.manage", answer=schemas.BusinessOut())
+def business(business_id):
+    """One business."""
+    return queries.business(business_id)
+
+
+@bp.patch(
+    "/businesses/<id:business_id>",
+    access="businesses.manage",
+    body=schemas.BusinessChangesIn(),
+    answer=schemas.BusinessOut(),
+)
+def change_business(actor, business_id, body):
+    """Rename, deactivate or reactivate a business."""
+    return services.change_business(actor=actor, business_id=business_id, changes=body)
+
+
+@bp.get("/business", access="business.read", answer=schemas.BusinessOut())
+def own_business(actor):
+    """The business you work in."""
+    return queries.business(actor.business_id)
+
+
+@bp.get("/units", access="units.read", query=PageIn(), answer=schemas.UnitPage)
+def units(actor, query):
+    """The units of the business."""
+    return queries.units(actor, **query)
+
+
+@bp.post("/units", access="units.manage", body=schemas.UnitIn(), answer=schemas.UnitOut(), errors=[UnitExists])
+def add_unit(actor, body):
+    """Add a unit: a branch, market or route."""
+    return services.add_unit(actor=actor, **body)
+
+
+@bp.patch(
+    "/units/<id:unit_id>",
+    access="units.manage",
+    body=schemas.UnitChangesIn(),
+    answer=schemas.UnitOut(),
+    errors=[UnitExists],
+)
+def change_unit(actor, unit_id, body):
+    """Rename, close or reopen a unit."""
+    return services.change_unit(actor=actor, unit_id=unit_id, changes=body)

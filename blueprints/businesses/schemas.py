@@ -1,0 +1,60 @@
+"""Businesses and units as they are sent and shown."""
+
+from marshmallow import fields, validate
+
+from blueprints.users.schemas import InvitedOut
+from ofektom.schemas import EmailAddress, LoginName, Phone, Schema, StrictBoolean, Text
+from ofektom.views import page_of
+
+
+class FirstAdminIn(Schema):
+    full_name = Text(longest=120, required=True)
+    phone = Phone(load_default=None, allow_none=True)
+    email = EmailAddress(load_default=None, allow_none=True)
+    username = LoginName(load_default=None, allow_none=True)
+
+
+class BusinessIn(Schema):
+    name = Text(longest=120, required=True)
+    currency = fields.String(load_default="NGN", validate=validate.Regexp(r"\A[A-Z]{3}\Z"))
+    timezone = Text(longest=64, load_default="Africa/Lagos")
+    admin = fields.Nested(FirstAdminIn, required=True)
+
+
+class BusinessChangesIn(Schema):
+    name = Text(longest=120)
+    is_active = StrictBoolean()
+
+
+class BusinessOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    currency = fields.String()
+    timezone = fields.String()
+    is_active = fields.Boolean()
+    created_at = fields.DateTime()
+
+
+class OpenedOut(Schema):
+    business = fields.Nested(BusinessOut)
+    admin = fields.Nested(InvitedOut)
+
+
+class UnitIn(Schema):
+    name = Text(longest=80, required=True)
+
+
+class UnitChangesIn(Schema):
+    name = Text(longest=80)
+    is_active = StrictBoolean()
+
+
+class UnitOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    is_active = fields.Boolean()
+    created_at = fields.DateTime()
+
+
+BusinessPage = page_of(BusinessOut())
+UnitPage = page_of(UnitOut())

@@ -1,0 +1,95 @@
+"""Verbs on businesses and units."""
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DataError
+
+from blueprints.businesses import queries
+from blueprints.businesses.models import Unit
+from blueprints.businesses.rules import UnknownTimezone
+from blueprints.settings.rules import OF_THE_BUSINESS, AccountKind
+from blueprints.settings.services import open_settings
+from blueprints.users.services import invite
+from ofektom import audit, ledger
+from ofektom.database import verb
+from ofektom.errors import NotFound
+from ofektom.extensions import db
+from ofektom.identity import Actor, Business, Role
+
+
+@verb
+def open_business(*, actor: Actor | None, name: str, currency: str, timezone: str, admin: dict) -> dict:
+    """Open a business with its settings, ledger accounts and first admin, who is invited.
+
+    Returns {"business": ..., "admin": ...}. Raises UnknownTimezone, LoginNeeded, AlreadyMember.
+    """
+    _check_timezone(timezone)
+    business = Business(name=name, currency=currency, timezone=timezone)
+    db.session.add(business)
+    db.session.flush()
+    open_settings(business.id)
+    ledger.open_accounts(business.id, [ledger.Account(kind) for kind in OF_THE_BUSINESS])
+    ledger.open_accounts(business.id, [ledger.Account(AccountKind.PAYOUT_HOLD)], floor=0)
+    first_admin = invite(business_id=business.id, role=Role.ADMIN, **admin)
+    facts = {"name": name, "currency": currency, "timezone": timezone, "admin_id": first_admin["id"]}
+    audit.record("businesses.opened", "business", business.id, actor=actor, business_id=business.id, after=facts)
+    return {"business": queries.business(business.id), "admin": first_admin}
+
+
+def _check_timezone(timezone: str) -> None:
+    """PostgreSQL keeps the business day, so PostgreSQL says whether it knows the zone."""
+    try:
+        with db.session.begin_nested():
+            db.session.execute(select(func.timezone(timezone, func.now())))
+    except DataError:
+        raise UnknownTimezone from None
+
+
+@verb
+def change_business(*, actor: Actor, business_id: int, changes: dict) -> dict:
+    """Rename, deactivate or reactivate a business. A deactivated one refuses all its members. Raises NotFound."""
+    business = db.session.get(Business, business_id, with_for_update=True, populate_existing=True)
+    if business is None:
+        raise NotFound
+    before = {name: getattr(business, name) for name in changes}
+    for name, value in changes.items():
+        setattr(business, name, value)
+    db.session.flush()
+    audit.record(
+        "businesses.changed",
+        "business",
+        business_id,
+        actor=actor,
+        business_id=business_id,
+        before=before,
+        after=changes,
+    )
+    return queries.business(business_id)
+
+
+@verb
+def add_unit(*, actor: Actor, name: str) -> dict:
+    """Add a unit. Raises UnitExists."""
+    unit = Unit(business_id=actor.business_id, name=name, is_active=True)
+    db.session.add(unit)
+    db.session.flush()
+    audit.record("units.added", "unit", unit.id, actor=actor, after={"name": name})
+    return _card(unit)
+
+
+@verb
+def change_unit(*, actor: Actor, unit_id: int, changes: dict) -> dict:
+    """Rename, close or reopen a unit. Raises NotFound, UnitExists."""
+    query = select(Unit).where(Unit.business_id == actor.business_id, Unit.id == unit_id).with_for_update()
+    unit = db.session.scalar(query)
+    if unit is None:
+        raise NotFound
+    before = {name: getattr(unit, name) for name in changes}
+    for name, value in changes.items():
+        setattr(unit, name, value)
+    db.session.flush()
+    audit.record("units.changed", "unit", unit_id, actor=actor, before=before, after=changes)
+    return _card(unit)
+
+
+def _card(unit: Unit) -> dict:
+    return {column.name: getattr(unit, column.name) for column in queries.UNIT}

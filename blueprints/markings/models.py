@@ -1,0 +1,48 @@
+"""Collections: the acts of taking money in. The slots they pay are the markings of the savings slice."""
+
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, Date, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from blueprints.markings.rules import Method
+from ofektom.extensions import db
+from ofektom.identity import moment, one_of, row_id, tenant_id, within_tenant
+from ofektom.money import MAX_AMOUNT
+
+
+class Collection(db.Model):
+    """Money taken in on one account in one act: what was paid, by whom recorded, and when it was taken back.
+
+    `collected_on` is the day the collector says; `at` is the database's time. No entry when credit paid for all of it.
+    """
+
+    __tablename__ = "collections"
+
+    business_id: Mapped[int] = tenant_id()
+    id: Mapped[int] = row_id()
+    account_id: Mapped[int] = mapped_column(BigInteger)
+    collector_id: Mapped[int] = mapped_column(BigInteger)
+    method: Mapped[str] = mapped_column(String(13))
+    amount: Mapped[int] = mapped_column(BigInteger)
+    credit_change: Mapped[int] = mapped_column(BigInteger)
+    collected_on: Mapped[date] = mapped_column(Date)
+    client_time: Mapped[datetime | None] = moment()
+    entry_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = moment()
+    reversed_at: Mapped[datetime | None] = moment()
+    reversed_by_id: Mapped[int | None] = mapped_column(BigInteger)
+    reversal_reason: Mapped[str | None] = mapped_column(String(300))
+
+    __table_args__ = (
+        within_tenant("savings_accounts", "account_id"),
+        within_tenant("memberships", "collector_id"),
+        within_tenant("memberships", "reversed_by_id"),
+        within_tenant("ledger_entries", "entry_id"),
+        CheckConstraint(one_of("method", Method), name="method"),
+        CheckConstraint(f"amount BETWEEN 0 AND {MAX_AMOUNT}", name="amount"),
+        CheckConstraint("(amount = 0) = (entry_id IS NULL)", name="entry"),
+        CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal"),
+        Index(None, "business_id", "account_id", "id"),
+        Index(None, "business_id", "collector_id", "id"),
+    )

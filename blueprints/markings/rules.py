@@ -1,0 +1,116 @@
+"""Which slots a payment fills, as pure functions, and this domain's errors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from blueprints.savings.rules import Plan, Slot, SlotTaken
+from ofektom.errors import Problem
+
+
+class Method(StrEnum):
+    CASH = "cash"
+
+
+class NotASlot(Problem):
+    code, status, title = "markings.not_a_slot", 422, "One of these days is not a collection day of this plan"
+
+
+class BeyondPlan(Problem):
+    code, status, title = "markings.beyond_plan", 409, "That is more than the plan still has open"
+
+
+class InTheFuture(Problem):
+    code, status, title = "markings.in_the_future", 422, "The day of collection lies in the future"
+
+
+class TooFarBack(Problem):
+    code, status, title = "markings.too_far_back", 403, "Only an admin may record a collection that far back"
+
+
+class ReversalClosed(Problem):
+    code, status = "markings.reversal_closed", 403
+    title = "Only who recorded it may reverse a collection, for a few minutes; afterwards an admin"
+
+
+class CreditUsed(Problem):
+    code, status, title = "markings.credit_used", 409, "Its remainder has paid for later days; reverse those first"
+    constraints = ("ck_savings_accounts_credit",)
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What a payment comes to: the slots it pays, the cash it takes and the change of the account's credit."""
+
+    slots: Sequence[Slot]
+    cash: int
+    credit_change: int
+
+
+def fill(plan: Plan, credit: int, *, days: int | None, dates: Sequence[date] | None, amount: int | None) -> Filling:
+    """Fill open slots, oldest first, by a number of `days`, by `dates` or by an `amount` of cash in minor units.
+
+    Credit is used first. What an amount leaves over is the new credit. Raises NotASlot, SlotTaken, BeyondPlan.
+    """
+    open_slots = plan.open_slots()
+    if amount is not None:
+        return _fill_amount(open_slots, credit, amount)
+    chosen = _on_dates(plan, open_slots, dates) if dates else open_slots[: days or 1]
+    if not dates and len(chosen) < (days or 1):
+        raise BeyondPlan(open_slots=len(open_slots))
+    price = sum(slot.amount for slot in chosen)
+    used = min(credit, price)
+    return Filling(chosen, price - used, -used)
+
+
+def _fill_amount(open_slots: Sequence[Slot], credit: int, amount: int) -> Filling:
+    money, filled = amount + credit, []
+    for slot in open_slots:
+        if slot.amount > money:
+            break
+        money -= slot.amount
+        filled.append(slot)
+    if len(filled) == len(open_slots) and money:
+        raise BeyondPlan(payable=sum(slot.amount for slot in open_slots) - credit)
+    return Filling(filled, amount, money - credit)
+
+
+def _on_dates(plan: Plan, open_slots: Sequence[Slot], dates: Sequence[date]) -> list[Slot]:
+    by_date = {slot.date: slot for slot in open_slots}
+    for day in dates:
+        if day in plan.paid:
+            raise SlotTaken
+        if day not in by_date:
+            raise NotASlot
+    return [by_date[day] for day in sorted(set(dates))]
+
+
+def check_day(collected_on: date, today: date, backdating_days: int, is_admin: bool) -> None:
+    """Raise InTheFuture, or TooFarBack when somebody who is no admin goes back further than the setting allows."""
+    if collected_on > today:
+        raise InTheFuture
+    if not is_admin and collected_on < today - timedelta(days=backdating_days):
+        raise TooFarBack
+
+
+def may_reverse(*, is_admin: bool, is_recorder: bool, at: datetime, now: datetime, minutes: int) -> bool:
+    """An admin always, the recorder for some minutes, nobody else."""
+    return is_admin or (is_recorder and now - at <= timedelta(minutes=minutes))
+
+
+class RouteStatus(StrEnum):
+    DUE = "due"
+    MISSED = "missed"
+    PAID = "paid"
+    NOTHING = "nothing"
+
+
+def route_status(slots: Sequence[Slot], today: date) -> RouteStatus:
+    """What a collector has to do at a customer's today: due comes before missed, missed before paid."""
+    todays = [slot for slot in slots if slot.date == today]
+    if any(not slot.paid for slot in todays):
+        return RouteStatus.DUE
+    if any(not slot.paid and slot.date < today for slot in slots):
+        return RouteStatus.MISSED
+    return RouteStatus.PAID if todays else RouteStatus.NOTHING

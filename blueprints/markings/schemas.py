@@ -1,0 +1,82 @@
+"""Collections as they are sent and shown. Amounts in minor units."""
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from blueprints.savings.rules import MAX_SLOTS
+from ofektom.schemas import Amount, Day, Id, Moment, PageIn, Schema, Whole
+from ofektom.views import page_of
+
+
+class CollectIn(Schema):
+    days = Whole(low=1, high=MAX_SLOTS, load_default=None, metadata={"description": "how many slots; default 1"})
+    dates = fields.List(Day(), load_default=None, validate=validate.Length(min=1, max=MAX_SLOTS))
+    amount = Amount(load_default=None, metadata={"description": "cash taken; what fills no slot is kept as credit"})
+    collected_on = Day(load_default=None, metadata={"description": "default today; not in the future"})
+    client_time = Moment(load_default=None, metadata={"description": "the device's clock, kept as evidence only"})
+
+    @validates_schema
+    def check_one_way(self, data, **kwargs):
+        """Days, dates and amount exclude each other."""
+        given = [name for name in ("days", "dates", "amount") if data.get(name) is not None]
+        if len(given) > 1:
+            raise ValidationError({name: ["Give only one of days, dates and amount."] for name in given})
+
+
+class MarkedSlotOut(Schema):
+    date = fields.Date()
+    amount = fields.Integer()
+    cycle = fields.Integer()
+
+
+class ReceiptOut(Schema):
+    collection_id = fields.Integer()
+    account_id = fields.Integer()
+    tracking_number = fields.String()
+    amount = fields.Integer(metadata={"description": "cash taken"})
+    slots = fields.List(fields.Nested(MarkedSlotOut), metadata={"description": "the slots it paid"})
+    credit = fields.Integer(metadata={"description": "kept for the next slot"})
+    commission = fields.Integer(metadata={"description": "taken on this occasion"})
+    balance = fields.Integer(metadata={"description": "the customer's, afterwards"})
+    state = fields.String()
+    collected_on = fields.Date()
+    at = fields.DateTime()
+
+
+class CollectionOut(Schema):
+    id = fields.Integer()
+    account_id = fields.Integer()
+    collector_id = fields.Integer()
+    method = fields.String()
+    amount = fields.Integer()
+    credit_change = fields.Integer()
+    slots = fields.List(fields.Nested(MarkedSlotOut))
+    collected_on = fields.Date()
+    at = fields.DateTime()
+    reversed_at = fields.DateTime(allow_none=True)
+    reversed_by_id = fields.Integer(allow_none=True)
+    reversal_reason = fields.String(allow_none=True)
+
+
+class CollectionsQuery(PageIn):
+    account_id = Id(from_text=True, load_default=None)
+    collector_id = Id(from_text=True, load_default=None)
+    collected_on = Day(load_default=None)
+
+
+class RouteQuery(PageIn):
+    collector_id = Id(from_text=True, load_default=None)
+
+
+class StopOut(Schema):
+    account_id = fields.Integer()
+    tracking_number = fields.String()
+    customer_id = fields.Integer()
+    customer_name = fields.String()
+    status = fields.String(metadata={"description": "due, missed, paid or nothing"})
+    missed = fields.Integer(metadata={"description": "open slots before today"})
+    amount_due = fields.Integer(metadata={"description": "today's slot and the missed ones"})
+    credit = fields.Integer()
+
+
+CollectionPage = page_of(CollectionOut())
+RoutePage = page_of(StopOut())

@@ -1,0 +1,92 @@
+"""The invariants of the money, as queries that find whatever breaks one."""
+
+from sqlalchemy import select, text
+
+from blueprints.reports.rules import four_pots
+from blueprints.savings.queries import card
+from blueprints.settings.rules import AccountKind
+from ofektom import audit, ledger
+from ofektom.extensions import db
+from ofektom.identity import Actor, Business
+
+_INVARIANTS = {
+    "a savings account's balance is its markings and credit less commission, payouts and holds": """
+        SELECT s.id FROM savings_accounts s
+        JOIN ledger_accounts a ON a.business_id = s.business_id AND a.kind = 'savings' AND a.owner_id = s.id
+        WHERE s.business_id = :business_id AND a.balance <> s.credit
+            + (SELECT coalesce(sum(m.amount), 0) FROM markings m
+               WHERE m.business_id = s.business_id AND m.account_id = s.id AND m.status = 'paid')
+            - (SELECT coalesce(sum(c.agent_amount + c.business_amount), 0) FROM commissions c
+               WHERE c.business_id = s.business_id AND c.account_id = s.id AND c.status = 'earned')
+            - (SELECT coalesce(sum(p.amount), 0) FROM payment_requests p
+               WHERE p.business_id = s.business_id AND p.account_id = s.id
+                 AND p.status IN ('requested', 'approved', 'paid'))
+    """,
+    "the payout hold is the sum of the requests waiting": """
+        SELECT a.id FROM ledger_accounts a WHERE a.business_id = :business_id AND a.kind = 'payout_hold'
+        AND a.balance <> (SELECT coalesce(sum(p.amount), 0) FROM payment_requests p
+                          WHERE p.business_id = a.business_id AND p.status IN ('requested', 'approved'))
+    """,
+    "no commission for a cycle that is not started": """
+        SELECT c.id FROM commissions c WHERE c.business_id = :business_id AND c.status = 'earned' AND NOT EXISTS (
+            SELECT FROM markings m WHERE m.business_id = c.business_id AND m.account_id = c.account_id
+              AND m.cycle = c.cycle AND m.status = 'paid')
+    """,
+    "commission of every started cycle, where it is earned at the first mark": """
+        SELECT DISTINCT m.account_id AS id FROM markings m
+        JOIN savings_accounts s ON s.business_id = m.business_id AND s.id = m.account_id
+        WHERE m.business_id = :business_id AND m.status = 'paid' AND s.commission_earned = 'first_mark'
+        AND NOT EXISTS (SELECT FROM commissions c WHERE c.business_id = m.business_id
+              AND c.account_id = m.account_id AND c.cycle = m.cycle AND c.status = 'earned')
+    """,
+    "a paid request has one entry that pays it": """
+        SELECT p.id FROM payment_requests p WHERE p.business_id = :business_id AND p.status = 'paid' AND 1 <> (
+            SELECT count(*) FROM ledger_entries e WHERE e.business_id = p.business_id AND e.kind = 'payment.paid'
+            AND e.reference IN ('payment.paid:' || p.id, 'transfer:' || p.bank_reference))
+    """,
+    "enough people approved every request approved or paid": """
+        SELECT p.id FROM payment_requests p WHERE p.business_id = :business_id AND p.status IN ('approved', 'paid')
+        AND p.approvals_needed > (SELECT count(*) FROM payment_approvals a
+              WHERE a.business_id = p.business_id AND a.request_id = p.id AND a.approver_id <> p.requested_by_id)
+    """,
+    "the markings of a collection add up to its cash and credit": """
+        SELECT k.id FROM collections k WHERE k.business_id = :business_id
+        AND k.amount - k.credit_change <> (SELECT coalesce(sum(m.amount), 0) FROM markings m
+              WHERE m.business_id = k.business_id AND m.collection_id = k.id)
+    """,
+    "no entry without a movement": """
+        SELECT e.id FROM ledger_entries e WHERE e.business_id = :business_id AND NOT EXISTS (
+            SELECT FROM ledger_postings p WHERE p.business_id = e.business_id AND p.entry_id = e.id)
+    """,
+}
+
+
+def business_ids() -> list[int]:
+    """Every business."""
+    return list(db.session.scalars(select(Business.id).order_by(Business.id)))
+
+
+def broken_invariants(business_id: int) -> dict[str, list]:
+    """What does not hold in a business, by the sentence that should, with the ids of the rows at fault."""
+    found = {
+        sentence: list(db.session.scalars(text(query), {"business_id": business_id}))
+        for sentence, query in _INVARIANTS.items()
+    }
+    found["a stored balance is the sum of its postings"] = ledger.drifted_accounts(business_id)
+    found["a reversal undoes exactly what it points at"] = ledger.unfaithful_reversals(business_id)
+    found["the audit chain is whole"] = audit.broken_seals(business_id)
+    totals = ledger.totals_by_kind(business_id)
+    found["all balances add up to zero"] = [total for total in [sum(totals.values())] if total]
+    found["the four pots cover what customers are owed"] = [
+        difference for difference in [four_pots(totals)["difference"]] if difference
+    ]
+    return {sentence: rows for sentence, rows in found.items() if rows}
+
+
+def savings_statement(actor: Actor, account_id: int, *, limit: int, cursor: str | None) -> dict:
+    """A page of the ledger's movements of a savings account in the actor's sight, newest first; raises NotFound."""
+    found = card(actor, account_id)
+    account = ledger.Account(AccountKind.SAVINGS, account_id)
+    page = ledger.statement(actor.business_id, account, limit=limit, cursor=cursor)
+    totals = {"balance": found.balance, "available": found.available()}
+    return page | {"account_id": account_id, "tracking_number": found.row["tracking_number"]} | totals

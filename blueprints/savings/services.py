@@ -1,0 +1,311 @@
+"""Verbs on savings accounts: open, preview, extend, change terms, end early, roll over."""
+
+import secrets
+from dataclasses import replace
+from datetime import date, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from blueprints.commissions.rules import Policy, due
+from blueprints.commissions.services import Occasion, take
+from blueprints.savings import queries
+from blueprints.savings.models import SavingsAccount, SavingsTerms
+from blueprints.savings.queries import Card
+from blueprints.savings.rules import (
+    OPEN_STATES,
+    ONE_DAY,
+    AccountClosed,
+    InvalidPlan,
+    NotACustomer,
+    NotCompleted,
+    Plan,
+    PlanKind,
+    State,
+    Terms,
+    check_plan,
+    target_contribution,
+)
+from blueprints.settings.models import BusinessSettings
+from blueprints.settings.queries import holiday_dates, today
+from blueprints.settings.rules import AccountKind, CommissionKind, Earned
+from blueprints.users.queries import in_sight
+from ofektom import audit, clock, ledger
+from ofektom.database import verb
+from ofektom.extensions import db
+from ofektom.identity import Actor, Membership, MembershipStatus, Role
+
+A_YEAR = timedelta(days=366)
+POLICY = ("commission_kind", "commission_value", "commission_cap", "commission_earned", "agent_share")
+NUMBERS_TRIED = 5
+
+
+def preview(*, actor: Actor, **wanted) -> dict:
+    """What a plan would come to, storing nothing. Raises InvalidPlan."""
+    settings = db.session.get(BusinessSettings, actor.business_id)
+    plan = _new_plan(actor, settings, **wanted)
+    return _outline(plan, _policy(settings))
+
+
+def _outline(plan: Plan, policy: Policy) -> dict:
+    slots = plan.slots()
+    paid_up = replace(plan, paid={slot.date: (slot.amount, slot.cycle) for slot in slots})
+    commission = sum(due(policy, paid_up.cycles(slots[-1].date)).values())
+    total = sum(slot.amount for slot in slots)
+    return {
+        "contribution": plan.latest.contribution,
+        "slots": len(slots),
+        "cycles": slots[-1].cycle,
+        "first_day": slots[0].date,
+        "last_day": slots[-1].date,
+        "last_amount": slots[-1].amount,
+        "total": total,
+        "commission": commission,
+        "payout": total - commission,
+    }
+
+
+def _new_plan(actor: Actor, settings: BusinessSettings, *, kind: str, start: date | None, weekdays: int | None, **wanted):
+    """The plan that opening with these wishes would make; what is not wished for is the business's rule."""
+    current = today(actor)
+    start = start or current
+    earliest = current - (A_YEAR if actor.role == Role.ADMIN else timedelta(days=settings.backdating_days))
+    if not earliest <= start <= current + A_YEAR:
+        raise InvalidPlan(f"the plan must start between {earliest} and {current + A_YEAR}")
+    plan = Plan(
+        kind=kind,
+        cycle_kind=wanted["cycle_kind"] or settings.cycle_kind,
+        cycle_days=wanted["cycle_days"] or settings.cycle_days,
+        start=start,
+        versions=[],
+        holidays=holiday_dates(actor.business_id),
+    )
+    terms = Terms(
+        effective_from=start,
+        contribution=wanted["contribution"] or 0,
+        weekdays=weekdays or settings.weekdays,
+        cycles=wanted["cycles"],
+        target_amount=wanted["target_amount"],
+        end_date=wanted["end_date"],
+    )
+    plan = replace(plan, versions=[_complete(plan, terms)])
+    check_plan(plan)
+    _check_commission(settings, plan)
+    return plan
+
+
+def _complete(plan: Plan, terms: Terms) -> Terms:
+    """A target plan's contribution follows from its target."""
+    if plan.kind == PlanKind.DAILY:
+        return terms
+    if terms.end_date < terms.effective_from:
+        raise InvalidPlan("the plan ends before it begins")
+    return replace(terms, contribution=target_contribution(plan, terms))
+
+
+def _check_commission(settings: BusinessSettings, plan: Plan) -> None:
+    """A flat commission taken at the first mark must be covered by that mark."""
+    at_first_mark = settings.commission_kind == CommissionKind.FLAT and settings.commission_earned == Earned.FIRST_MARK
+    if at_first_mark and min(settings.commission_value, settings.commission_cap or settings.commission_value) > (
+        plan.latest.contribution
+    ):
+        raise InvalidPlan("the flat commission is larger than one contribution")
+
+
+def _policy(settings: BusinessSettings | SavingsAccount) -> Policy:
+    return Policy(*(getattr(settings, name) for name in POLICY))
+
+
+@verb
+def open_account(*, actor: Actor, customer_id: int, label: str | None, **wanted) -> dict:
+    """Open a savings account for a customer of the actor's. Raises NotACustomer, InvalidPlan."""
+    _check_customer(actor, customer_id)
+    settings = db.session.get(BusinessSettings, actor.business_id)
+    plan = _new_plan(actor, settings, **wanted)
+    policy = {name: getattr(settings, name) for name in POLICY}
+    account_id = _store(actor, plan, policy, customer_id=customer_id, label=label)
+    facts = _outline(plan, _policy(settings)) | {"customer_id": customer_id, "kind": plan.kind}
+    audit.record("savings.opened", "savings_account", account_id, actor=actor, after=facts)
+    return queries.summary(queries.card(actor, account_id))
+
+
+def _check_customer(actor: Actor, customer_id: int) -> None:
+    query = select(Membership.id).where(
+        in_sight(actor),
+        Membership.id == customer_id,
+        Membership.role == Role.CUSTOMER,
+        Membership.status.in_([MembershipStatus.ACTIVE, MembershipStatus.INVITED]),
+    )
+    if db.session.scalar(query) is None:
+        raise NotACustomer
+
+
+def _store(actor: Actor, plan: Plan, policy: dict, **facts) -> int:
+    now = clock.read_now()
+    account = SavingsAccount(
+        business_id=actor.business_id,
+        tracking_number=_free_tracking_number(actor.business_id),
+        kind=plan.kind,
+        start=plan.start,
+        cycle_kind=plan.cycle_kind,
+        cycle_days=plan.cycle_days,
+        created_at=now,
+        **policy,
+        **facts,
+    )
+    db.session.add(account)
+    db.session.flush()
+    _add_terms(actor, account.id, plan.latest)
+    ledger.open_accounts(actor.business_id, [ledger.Account(AccountKind.SAVINGS, account.id)], floor=0)
+    return account.id
+
+
+def _free_tracking_number(business_id: int) -> str:
+    """Ten random digits that no card of the business has; a race for the same ones ends at the unique constraint."""
+    candidates = [f"{secrets.randbelow(10**10):010d}" for _ in range(NUMBERS_TRIED)]
+    number = func.unnest(db.cast(candidates, ARRAY(db.Text))).column_valued("number")
+    used = select(SavingsAccount.id).where(
+        SavingsAccount.business_id == business_id, SavingsAccount.tracking_number == number
+    )
+    return db.session.scalars(select(number).where(~used.exists()).limit(1)).one()
+
+
+def _add_terms(actor: Actor, account_id: int, terms: Terms) -> None:
+    row = SavingsTerms(business_id=actor.business_id, account_id=account_id, created_at=clock.read_now())
+    for name in ("effective_from", "contribution", "weekdays", "cycles", "target_amount", "end_date"):
+        setattr(row, name, getattr(terms, name))
+    db.session.add(row)
+    db.session.flush()
+
+
+@verb
+def extend(*, actor: Actor, account_id: int, cycles: int | None, end_date: date | None) -> dict:
+    """Add cycles to a daily plan, or move a target plan's end. Raises NotFound, AccountClosed, InvalidPlan.
+
+    A plan that was paid in full is in progress again; one that was ended early stays ended.
+    """
+    card = queries.locked_card(actor, account_id)
+    latest = card.plan.latest
+    if card.plan.ended_on or card.row["state"] == State.PAID_OUT:
+        raise AccountClosed
+    if card.plan.kind == PlanKind.DAILY:
+        if not cycles or end_date:
+            raise InvalidPlan("a daily plan is extended by cycles")
+        longer = replace(latest, cycles=latest.cycles + cycles)
+    else:
+        if cycles or not end_date or end_date <= latest.end_date:
+            raise InvalidPlan("a target plan is extended by a later end_date")
+        longer = replace(latest, end_date=end_date)
+    return _apply_terms(actor, card, longer, "savings.extended")
+
+
+@verb
+def change_terms(*, actor: Actor, account_id: int, effective_from: date | None, **changes) -> dict:
+    """New terms for the open slots from a day on (default today). Raises NotFound, AccountClosed, InvalidPlan.
+
+    Daily plans change contribution and weekdays, target plans target_amount, end_date and weekdays.
+    """
+    card = queries.locked_card(actor, account_id)
+    if card.row["state"] not in OPEN_STATES:
+        raise AccountClosed
+    day = max(effective_from or card.today, card.plan.start)
+    if day < max(card.today, card.plan.latest.effective_from):
+        raise InvalidPlan("terms change from today on, and not before a change already recorded")
+    changes = {name: value for name, value in changes.items() if value is not None}
+    daily = card.plan.kind == PlanKind.DAILY
+    foreign = {"target_amount", "end_date"} if daily else {"contribution"}
+    if not changes or foreign & changes.keys():
+        raise InvalidPlan(f"a {card.plan.kind} plan changes {'contribution' if daily else 'target_amount, end_date'} or weekdays")
+    terms = replace(card.plan.latest, effective_from=day, **changes)
+    return _apply_terms(actor, card, _complete(card.plan, terms), "savings.terms_changed")
+
+
+def _apply_terms(actor: Actor, card: Card, terms: Terms, action: str) -> dict:
+    plan = replace(card.plan, versions=[*card.plan.versions, terms])
+    check_plan(plan)
+    _add_terms(actor, card.id, terms)
+    if card.row["state"] == State.COMPLETED and plan.open_slots():
+        set_state(card, State.IN_PROGRESS)
+    before, after = (_facts(version) for version in (card.plan.latest, terms))
+    audit.record(action, "savings_account", card.id, actor=actor, before=before, after=after)
+    return queries.summary(queries.card(actor, card.id))
+
+
+def _facts(terms: Terms) -> dict:
+    return {name: value for name, value in vars(terms).items() if value is not None}
+
+
+def set_state(card: Card, state: State, **changes) -> None:
+    """Write the account's state and other columns."""
+    mine = (SavingsAccount.business_id == card.business_id) & (SavingsAccount.id == card.id)
+    statement = update(SavingsAccount).where(mine).values(state=state, **changes)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def occasion(actor: Actor, card: Card, cause: str) -> Occasion:
+    """The act of `actor` on `card`, for commission purposes; the customer's own collector earns it."""
+    return Occasion(
+        business_id=card.business_id,
+        account_id=card.id,
+        agent_id=card.row["collector_id"],
+        business_day=card.today,
+        at=card.now,
+        membership_id=actor.membership_id,
+        cause=cause,
+    )
+
+
+def settle(actor: Actor, card: Card, cause: str) -> Card:
+    """Take every commission that is due and not yet taken, within the caller's verb; returns the card afterwards."""
+    owing = due(card.policy, card.plan.cycles(card.today))
+    untaken = {cycle: amount for cycle, amount in owing.items() if cycle not in card.taken}
+    for cycle, amount in untaken.items():
+        take(occasion(actor, card, cause), card.policy, cycle, amount)
+    return card.after(balance=card.balance - sum(untaken.values()), taken=card.taken | untaken.keys())
+
+
+@verb
+def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
+    """Complete an account today: its open slots are void and due commission is taken. Raises NotFound, AccountClosed."""
+    card = queries.locked_card(actor, account_id)
+    if card.row["state"] not in OPEN_STATES:
+        raise AccountClosed
+    settled = settle(actor, replace(card, plan=replace(card.plan, ended_on=card.today)), "ended")
+    commission = card.balance - settled.balance
+    set_state(card, State.COMPLETED, ended_on=card.today)
+    after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": commission}
+    before = {"state": card.row["state"]}
+    audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after)
+    return queries.summary(queries.card(actor, card.id))
+
+
+@verb
+def roll_over(*, actor: Actor, account_id: int, start: date | None) -> dict:
+    """Open the next plan with the terms of a completed one. Raises NotFound, NotCompleted, AlreadyRolledOver.
+
+    It starts on `start`, by default today or the day after the last slot, whichever is later. Money stays where it is.
+    """
+    card = queries.locked_card(actor, account_id)
+    if card.row["state"] in OPEN_STATES:
+        raise NotCompleted
+    slots = card.plan.slots()
+    after_last = slots[-1].date + ONE_DAY if slots and not card.plan.ended_on else card.today
+    begin = start or max(card.today, after_last)
+    if not card.today <= begin <= card.today + A_YEAR:
+        raise InvalidPlan("the next plan starts today or within a year")
+    plan = _next_plan(card, begin)
+    check_plan(plan)
+    policy = {name: card.row[name] for name in POLICY}
+    facts = {"customer_id": card.row["customer_id"], "label": card.row["label"], "rolled_from_id": card.id}
+    next_id = _store(actor, plan, policy, **facts)
+    audit.record("savings.rolled_over", "savings_account", card.id, actor=actor, after={"next_account_id": next_id})
+    return queries.summary(queries.card(actor, next_id))
+
+
+def _next_plan(card: Card, begin: date) -> Plan:
+    """The same terms from `begin` on: as many cycles, or the same target over as many days."""
+    latest = card.plan.latest
+    length = latest.end_date - card.plan.start if latest.end_date else None
+    terms = replace(latest, effective_from=begin, end_date=begin + length if length is not None else None)
+    plan = replace(card.plan, start=begin, versions=[], paid={}, ended_on=None)
+    return replace(plan, versions=[_complete(plan, terms)])

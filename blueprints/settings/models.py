@@ -1,0 +1,53 @@
+"""One row of settings for each business, and its holidays."""
+
+from datetime import date
+
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Integer, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from blueprints.settings.rules import ALL_WEEK, MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned
+from ofektom.extensions import db
+from ofektom.identity import one_of, tenant_id
+from ofektom.money import BASIS_POINTS, MAX_AMOUNT
+
+
+class BusinessSettings(db.Model):
+    """The rules that new plans copy and that windows and limits are read from."""
+
+    __tablename__ = "business_settings"
+
+    business_id: Mapped[int] = tenant_id()
+    commission_kind: Mapped[str] = mapped_column(String(10), default=CommissionKind.ONE_DAY)
+    commission_value: Mapped[int] = mapped_column(BigInteger, default=0)
+    commission_cap: Mapped[int | None] = mapped_column(BigInteger)
+    commission_earned: Mapped[str] = mapped_column(String(10), default=Earned.FIRST_MARK)
+    agent_share: Mapped[int] = mapped_column(Integer, default=BASIS_POINTS)
+    cycle_kind: Mapped[str] = mapped_column(String(15), default=CycleKind.DAYS)
+    cycle_days: Mapped[int] = mapped_column(SmallInteger, default=31)
+    weekdays: Mapped[int] = mapped_column(SmallInteger, default=ALL_WEEK)
+    backdating_days: Mapped[int] = mapped_column(SmallInteger, default=3)
+    reversal_minutes: Mapped[int] = mapped_column(Integer, default=15)
+    two_approvers_above: Mapped[int | None] = mapped_column(BigInteger)
+    partial_payouts: Mapped[bool] = mapped_column(default=True)
+    cooldown_hours: Mapped[int] = mapped_column(SmallInteger, default=24)
+
+    __table_args__ = (
+        CheckConstraint(one_of("commission_kind", CommissionKind), name="commission_kind"),
+        CheckConstraint(one_of("commission_earned", Earned), name="commission_earned"),
+        CheckConstraint(f"commission_value BETWEEN 0 AND {MAX_AMOUNT}", name="commission_value"),
+        CheckConstraint(f"commission_cap BETWEEN 1 AND {MAX_AMOUNT}", name="commission_cap"),
+        CheckConstraint(f"agent_share BETWEEN 0 AND {BASIS_POINTS}", name="agent_share"),
+        CheckConstraint(one_of("cycle_kind", CycleKind), name="cycle_kind"),
+        CheckConstraint(f"cycle_days BETWEEN 1 AND {MAX_CYCLE_DAYS}", name="cycle_days"),
+        CheckConstraint(f"weekdays BETWEEN 1 AND {ALL_WEEK}", name="weekdays"),
+    )
+
+
+class Holiday(db.Model):
+    """A day on which the business does not collect: no plan has a slot then."""
+
+    __tablename__ = "holidays"
+
+    business_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("businesses.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))

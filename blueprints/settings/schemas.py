@@ -1,0 +1,75 @@
+"""Settings as they are sent and shown."""
+
+from marshmallow import ValidationError, fields
+
+from blueprints.settings.rules import MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned, weekday_list, weekday_mask
+from ofektom.money import BASIS_POINTS
+from ofektom.schemas import Amount, Choice, Day, Schema, StrictBoolean, Text, Whole
+
+_VALUE = "basis points for percent, minor units for flat, unused for one_day"
+
+
+class Weekdays(fields.List):
+    """ISO weekdays outside, 1 Monday to 7 Sunday; a bit mask inside."""
+
+    def __init__(self, **kwargs):
+        super().__init__(Whole(low=1, high=7), **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        days = super()._deserialize(value, attr, data, **kwargs)
+        if not 1 <= len(days) <= 7:
+            raise ValidationError("Name one to seven weekdays.")
+        return weekday_mask(days)
+
+    def _serialize(self, value, attr, obj, **kwargs):
+        return None if value is None else weekday_list(value)
+
+
+class SettingsIn(Schema):
+    commission_kind = Choice(CommissionKind)
+    commission_value = Amount(low=0, metadata={"description": _VALUE})
+    commission_cap = Amount(allow_none=True)
+    commission_earned = Choice(Earned)
+    agent_share = Whole(low=0, high=BASIS_POINTS, metadata={"description": "basis points of the commission"})
+    cycle_kind = Choice(CycleKind)
+    cycle_days = Whole(low=1, high=MAX_CYCLE_DAYS, metadata={"description": "collection days, for kind days"})
+    weekdays = Weekdays()
+    backdating_days = Whole(low=0, high=31, metadata={"description": "days; further back needs an admin"})
+    reversal_minutes = Whole(low=0, high=1440, metadata={"description": "minutes; later needs an admin"})
+    two_approvers_above = Amount(allow_none=True)
+    partial_payouts = StrictBoolean()
+    cooldown_hours = Whole(low=0, high=720, metadata={"description": "hours a new payment account waits"})
+
+
+class SettingsOut(Schema):
+    commission_kind = fields.String()
+    commission_value = fields.Integer()
+    commission_cap = fields.Integer(allow_none=True)
+    commission_earned = fields.String()
+    agent_share = fields.Integer()
+    cycle_kind = fields.String()
+    cycle_days = fields.Integer()
+    weekdays = Weekdays()
+    backdating_days = fields.Integer()
+    reversal_minutes = fields.Integer()
+    two_approvers_above = fields.Integer(allow_none=True)
+    partial_payouts = fields.Boolean()
+    cooldown_hours = fields.Integer()
+
+
+class HolidayIn(Schema):
+    day = Day(required=True)
+    name = Text(longest=80, required=True)
+
+
+class HolidayOut(Schema):
+    day = fields.Date()
+    name = fields.String()
+
+
+class HolidaysOut(Schema):
+    items = fields.List(fields.Nested(HolidayOut))
+
+
+class HolidayQuery(Schema):
+    day = Day(required=True)

@@ -1,0 +1,58 @@
+"""Verbs that change a business's rules. Plans already made keep the terms they were made with."""
+
+from datetime import date
+
+from sqlalchemy import delete, insert
+
+from blueprints.settings import queries
+from blueprints.settings.models import BusinessSettings, Holiday
+from blueprints.settings.rules import HolidayPassed, check_policy
+from ofektom import audit
+from ofektom.database import verb
+from ofektom.errors import NotFound
+from ofektom.extensions import db
+from ofektom.identity import Actor
+
+
+def open_settings(business_id: int) -> None:
+    """Give a new business the default settings, within the verb that opens it."""
+    db.session.add(BusinessSettings(business_id=business_id))
+
+
+@verb
+def change_settings(*, actor: Actor, changes: dict) -> dict:
+    """Change some settings and return all of them. Raises ContradictoryPolicy."""
+    settings = db.session.get(BusinessSettings, actor.business_id, with_for_update=True, populate_existing=True)
+    before = queries.settings_of(actor.business_id)
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    check_policy(
+        kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned
+    )
+    db.session.flush()
+    after = queries.settings_of(actor.business_id)
+    old, new = {name: before[name] for name in changes}, {name: after[name] for name in changes}
+    audit.record("settings.changed", "business", actor.business_id, actor=actor, before=old, after=new)
+    return after
+
+
+@verb
+def add_holiday(*, actor: Actor, day: date, name: str) -> dict:
+    """Make a coming day a holiday. Raises HolidayPassed, HolidayExists."""
+    if day <= queries.today(actor):
+        raise HolidayPassed
+    db.session.execute(insert(Holiday).values(business_id=actor.business_id, day=day, name=name))
+    facts = {"day": day, "name": name}
+    audit.record("settings.holiday_added", "business", actor.business_id, actor=actor, after=facts)
+    return facts
+
+
+@verb
+def remove_holiday(*, actor: Actor, day: date) -> None:
+    """Make a coming holiday an ordinary day again. Raises HolidayPassed, NotFound."""
+    if day <= queries.today(actor):
+        raise HolidayPassed
+    chosen = (Holiday.business_id == actor.business_id) & (Holiday.day == day)
+    if not db.session.execute(delete(Holiday).where(chosen)).rowcount:
+        raise NotFound
+    audit.record("settings.holiday_removed", "business", actor.business_id, actor=actor, before={"day": day})
