@@ -1,15 +1,16 @@
 """Commands: those of the kernel, and the `commands` group that a slice may bring."""
 
 import click
-from flask import Flask
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
 
 from ofektom import audit, credentials, database, discovery, idempotency
 from ofektom.extensions import db
 from ofektom.identity import Business
-from sqlalchemy import select
-
 
 @click.command("seal-audit")
+@with_appcontext
 def seal_audit() -> None:
     """Seal the audit rows written since the last time into each business's hash chain."""
     seal = database.verb(audit.seal)
@@ -21,10 +22,9 @@ def seal_audit() -> None:
 
 
 @click.command("tidy")
+@with_appcontext
 def tidy() -> None:
     """Delete idempotency keys and guess budgets that are past their time."""
-    from flask import current_app
-
     keys = database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])
     click.echo(f"deleted {keys} idempotency keys and {credentials.forget_guesses()} guess budgets")
 

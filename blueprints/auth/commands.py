@@ -3,6 +3,7 @@
 import secrets
 
 import click
+from flask.cli import with_appcontext
 
 from blueprints.auth import services
 from ofektom.credentials import hash_secret
@@ -11,6 +12,7 @@ from ofektom.credentials import hash_secret
 @click.command("create-super-admin")
 @click.option("--username", required=True, help="what they sign in with")
 @click.option("--name", "full_name", required=True, help="their full name")
+@with_appcontext
 def create_super_admin(username: str, full_name: str) -> None:
     """Create platform staff with a random password, printed once."""
     password = secrets.token_urlsafe(18)

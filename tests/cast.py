@@ -1,0 +1,154 @@
+"""The people tests are about, and a client that speaks for each of them over HTTP."""
+
+import itertools
+import uuid
+from dataclasses import dataclass
+
+from flask import Flask
+
+from blueprints.auth.services import create_super_admin
+from ofektom.credentials import hash_secret
+
+PASSWORD = "a long enough passphrase"
+PIN = "739154"
+_phones = itertools.count(1)
+
+
+def new_phone() -> str:
+    """A mobile number no other test has."""
+    return f"+23480{next(_phones) + 30_000_000:08d}"
+
+
+@dataclass
+class Answer:
+    """What came back: status, parsed body and headers."""
+
+    status: int
+    body: dict | list | None
+    headers: dict
+
+    def __getitem__(self, name):
+        return self.body[name]
+
+    @property
+    def code(self) -> str | None:
+        """The stable code of a problem document."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
+
+
+class Client:
+    """A caller. POSTs carry a fresh Idempotency-Key unless one is given; `ok` insists on success."""
+
+    def __init__(self, app: Flask, token: str | None = None):
+        self.app = app
+        self.token = token
+
+    def send(self, method: str, path: str, body=None, *, key: str | None = None, headers=None, **options) -> Answer:
+        sent = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        if method == "POST":
+            sent["Idempotency-Key"] = key or uuid.uuid4().hex
+        if not path.startswith(("/api", "/health", "/livez", "/docs")):
+            path = f"/api/v1{path}"
+        if body is not None:
+            options["json"] = body
+        answer = self.app.test_client().open(path, method=method, headers=sent | (headers or {}), **options)
+        return Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))
+
+    def get(self, path: str, **options) -> Answer:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, body=None, **options) -> Answer:
+        return self.send("POST", path, {} if body is None else body, **options)
+
+    def patch(self, path: str, body, **options) -> Answer:
+        return self.send("PATCH", path, body, **options)
+
+    def delete(self, path: str, **options) -> Answer:
+        return self.send("DELETE", path, **options)
+
+    def ok(self, method: str, path: str, body=None, **options) -> dict:
+        """The body of an answer that must be a success."""
+        if method == "POST" and body is None:
+            body = {}
+        answer = self.send(method, path, body, **options)
+        assert 200 <= answer.status < 300, (method, path, answer.status, answer.body)
+        return answer.body
+
+    def sign_in(self, login: str, secret: str) -> dict:
+        """Sign in and speak as that person from now on."""
+        tokens = Client(self.app).ok("POST", "/auth/login", {"login": login, "secret": secret})
+        self.token = tokens["access_token"]
+        return tokens
+
+
+class Person(Client):
+    """A member of a business who has accepted their invitation and signed in."""
+
+    def __init__(self, app: Flask, member: dict, phone: str, secret: str):
+        super().__init__(app)
+        self.id, self.user_id, self.role = member["id"], member["user_id"], member["role"]
+        self.phone, self.secret = phone, secret
+        if "invitation_token" in member:
+            accept = {"token": member["invitation_token"], "secret": secret}
+            Client(app).ok("POST", "/invitations/accept", accept)
+        self.tokens = self.sign_in(phone, secret)
+
+
+class Staff(Client):
+    """A super admin of the platform."""
+
+    def __init__(self, app: Flask):
+        super().__init__(app)
+        self.username = f"super-{uuid.uuid4().hex[:10]}"
+        with app.app_context():
+            hashed = hash_secret(PASSWORD)
+            self.user_id = create_super_admin(username=self.username, full_name="Ngozi Platform", password_hash=hashed)
+        self.sign_in(self.username, PASSWORD)
+
+
+class Cast:
+    """A business and its people.
+
+    ada admin, bola another admin · chidi agent, dupe his sub-agent, emeka another agent · funke and gbenga customers of
+    chidi, hauwa of dupe, ike of emeka · the customers have no savings account yet.
+    """
+
+    def __init__(self, staff: Staff, name: str = "Ada Thrift"):
+        self.app = staff.app
+        self.staff = staff
+        phone = new_phone()
+        opened = staff.ok("POST", "/businesses", {"name": name, "admin": {"full_name": "Ada Obi", "phone": phone}})
+        self.business_id = opened["business"]["id"]
+        self.ada = Person(self.app, opened["admin"], phone, PASSWORD)
+        self.bola = self.join("admin", "Bola Ade")
+        self.chidi = self.join("agent", "Chidi Eze")
+        self.dupe = self.join("sub_agent", "Dupe Ojo", parent=self.chidi)
+        self.emeka = self.join("agent", "Emeka Udo")
+        self.funke = self.join("customer", "Funke Bello", parent=self.chidi)
+        self.gbenga = self.join("customer", "Gbenga Ali", parent=self.chidi)
+        self.hauwa = self.join("customer", "Hauwa Sani", parent=self.dupe)
+        self.ike = self.join("customer", "Ike Nwosu", parent=self.emeka)
+
+    def add(self, role: str, name: str, *, parent: Person | None = None, **more) -> dict:
+        """Add a member without a login of their own."""
+        body = {"role": role, "full_name": name, "parent_id": parent.id if parent else None} | more
+        return self.ada.ok("POST", "/members", body)
+
+    def join(self, role: str, name: str, *, parent: Person | None = None) -> Person:
+        """Add a member, accept for them and sign them in."""
+        phone = new_phone()
+        member = self.add(role, name, parent=parent, phone=phone)
+        return Person(self.app, member, phone, PASSWORD if role == "admin" else PIN)
+
+    def open_account(self, customer: Person, *, by: Person | None = None, **terms) -> dict:
+        """Open a savings account: daily 500 naira for one cycle unless told otherwise."""
+        plan = {"kind": "daily", "contribution": 50_000, "customer_id": customer.id} | terms
+        return (by or self.ada).ok("POST", "/savings", plan)
+
+    def mark(self, account: dict, *, by: Person | None = None, **what) -> dict:
+        """Mark an account, by chidi unless told otherwise."""
+        return (by or self.chidi).ok("POST", f"/savings/{account['id']}/markings", what)
+
+    def card(self, account: dict) -> dict:
+        """The card as an admin sees it."""
+        return self.ada.ok("GET", f"/savings/{account['id']}/card")

@@ -1,0 +1,98 @@
+"""The suite's servers and its cast: a real PostgreSQL, the application on it, and the people of two businesses."""
+
+import itertools
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import flask_migrate
+import pytest
+
+from local.postgres import embedded
+from ofektom.app import create_app
+from ofektom.config import Settings, load_settings
+from tests.cast import Cast, Client, Staff
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory) -> Iterator[str]:
+    """A throw-away PostgreSQL server."""
+    with embedded(tmp_path_factory.mktemp("postgres") / "data", fast=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def settings(database_url) -> Settings:
+    """Settings of the suite: real ones but for the cheap hashing, so that a cast of ten signs in quickly."""
+    return load_settings(
+        {
+            "environment": "test",
+            "database_url": database_url,
+            "secret_key": secrets.token_hex(32),
+            "pin_pepper": secrets.token_hex(32),
+            "workers": 1,
+            "argon2_memory_kib": 64,
+            "argon2_passes": 1,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings):
+    """The application on a migrated database."""
+    application = create_app(settings, testing=True)
+    with application.app_context():
+        flask_migrate.upgrade(str(MIGRATIONS))
+    return application
+
+
+@pytest.fixture
+def anonymous(app) -> Client:
+    """Somebody who is not signed in."""
+    return Client(app)
+
+
+@pytest.fixture(scope="session")
+def staff(app) -> Staff:
+    """Platform staff: a super admin, made as the command line makes one."""
+    return Staff(app)
+
+
+@pytest.fixture(scope="module")
+def cast(staff) -> Cast:
+    """The people of a business, shared by the tests of a module."""
+    return Cast(staff)
+
+
+@pytest.fixture
+def fresh_cast(staff) -> Cast:
+    """The people of a business that nobody else touches."""
+    return Cast(staff)
+
+
+@pytest.fixture(scope="module")
+def rivals(staff) -> Cast:
+    """The people of another business, who must see nothing of the first."""
+    return Cast(staff, name="Rival Thrift")
+
+
+@pytest.fixture
+def travel(app) -> Iterator:
+    """Move the business clock: `travel(days=3)` adds to where it is; it returns at the end of the test."""
+    from datetime import timedelta
+
+    before = app.config["CLOCK_OFFSET"]
+
+    def move(**span) -> None:
+        app.config["CLOCK_OFFSET"] += timedelta(**span)
+
+    yield move
+    app.config["CLOCK_OFFSET"] = before
+
+
+@pytest.fixture(scope="session")
+def serial() -> Iterator[int]:
+    """Numbers that no other test has."""
+    return itertools.count(1)
