@@ -10,8 +10,8 @@ from ofektom.extensions import db, migrate
 def create_app(settings: Settings | None = None, *, testing: bool = False) -> Flask:
     """Make the WSGI application from `settings` (the environment's when None).
 
-    Opens no connection. Raises ConfigurationError for unsafe settings and DeclarationError for a view or slice that does
-    not say what it must.
+    Opens no connection. Raises ConfigurationError for unsafe settings and DeclarationError for a view or slice that
+    does not say what it must.
     """
     settings = settings or load_settings()
     app = Flask("ofektom", static_folder=None)

@@ -1,7 +1,7 @@
 """What happened: one row for every act, written in the act's own transaction and never changed.
 
-Rows are sealed afterwards into a hash chain per business (`seal`), so that writing stays cheap and a row removed or altered
-behind the application's back is found (`broken_seals`).
+Rows are sealed afterwards into a hash chain per business (`seal`), so that writing stays cheap and a row removed or
+altered behind the application's back is found (`broken_seals`).
 """
 
 import hashlib

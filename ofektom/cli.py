@@ -9,6 +9,7 @@ from ofektom import audit, credentials, database, discovery, idempotency
 from ofektom.extensions import db
 from ofektom.identity import Business
 
+
 @click.command("seal-audit")
 @with_appcontext
 def seal_audit() -> None:

@@ -1,8 +1,9 @@
-"""Secrets: how PINs, passwords, tokens and one-time codes are checked, hashed and guessed at no more than a few times."""
+"""Secrets: how PINs, passwords, tokens and codes are checked, hashed, and guessed at only a few times."""
 
 import functools
 import hashlib
 import hmac
+import itertools
 import re
 import secrets
 from datetime import timedelta
@@ -44,7 +45,7 @@ class TooManyGuesses(Problem):
 def check_pin(pin: str) -> None:
     """Raise WeakPin unless `pin` has six digits and is no date, run, repetition or pattern of one pair or triple."""
     digits = [int(character) for character in pin] if re.fullmatch(r"[0-9]{6}", pin, re.ASCII) else []
-    steps = {(b - a) % 10 for a, b in zip(digits, digits[1:], strict=False)}
+    steps = {(b - a) % 10 for a, b in itertools.pairwise(digits)}
     repeated = pin[:3] == pin[3:] or pin[:2] * 3 == pin or len(set(pin)) < 3
     if not digits or len(steps) == 1 or repeated or _is_date(pin):
         raise WeakPin
@@ -53,7 +54,7 @@ def check_pin(pin: str) -> None:
 def _is_date(pin: str) -> bool:
     first, second, third = int(pin[:2]), int(pin[2:4]), int(pin[4:])
     year = 1900 <= int(pin[:4]) <= 2099 or 1900 <= int(pin[2:]) <= 2099
-    day_first = 1 <= first <= 31 and 1 <= second <= 12 or 1 <= first <= 12 and 1 <= second <= 31
+    day_first = (1 <= first <= 31 and 1 <= second <= 12) or (1 <= first <= 12 and 1 <= second <= 31)
     year_first = 1 <= second <= 12 and 1 <= third <= 31
     return year or day_first or year_first
 
@@ -65,7 +66,7 @@ def check_password(password: str) -> None:
 
 
 def check_secret(secret: str, *, needs_password: bool) -> str:
-    """Check a new secret and return its kind: "password", or "pin" where one is allowed and the secret is all digits."""
+    """Check a new secret and return its kind: "password", or "pin" where one is allowed and it is all digits."""
     if not needs_password and secret.isdecimal() and len(secret) < PASSWORD_CHARACTERS:
         check_pin(secret)
         return "pin"

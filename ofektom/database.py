@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from flask import Flask
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
-from ofektom import errors
+from ofektom import errors, green
 from ofektom.config import Settings
 from ofektom.extensions import db
 
@@ -20,7 +20,10 @@ RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock detecte
 
 
 def driver_url(url: str) -> str:
-    """`url` naming psycopg2, whatever scheme the host gave (Heroku says postgres://; SQLAlchemy 2.1 reads postgresql:// as psycopg 3)."""
+    """`url` naming psycopg2, whatever scheme the host gave.
+
+    Heroku says postgres://, and SQLAlchemy 2.1 reads postgresql:// as psycopg 3.
+    """
     scheme, separator, rest = url.partition("://")
     if separator and scheme.split("+")[0] in {"postgres", "postgresql"}:
         return f"postgresql+psycopg2://{rest}"
@@ -67,15 +70,16 @@ class Rehearsal(Exception):
 def verb(function: Callable) -> Callable:
     """Make `function` a verb: it runs in one transaction that commits once, when it returns.
 
-    A verb called inside another one joins its transaction. A deadlock or serialization failure runs the whole verb again,
-    up to three times. Database errors leave as Problems; a connection lost while committing as OutcomeUnknown.
+    A verb called inside another one joins its transaction. A deadlock or serialization failure runs the whole verb
+    again, up to three times. Database errors leave as Problems; a connection lost while committing as OutcomeUnknown.
     """
 
     @functools.wraps(function)
     def run(*args, **kwargs):
         if db.session.info.get("in_verb"):
             return function(*args, **kwargs)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
+        attempt = 1
+        while True:
             try:
                 return _run_once(function, args, kwargs)
             except DBAPIError as error:
@@ -83,6 +87,7 @@ def verb(function: Callable) -> Callable:
                     raise errors.as_problem(error) from error
                 log.warning("transaction retried", extra={"attempt": attempt, "verb": function.__qualname__})
                 time.sleep(random.uniform(0, 0.02 * attempt))
+                attempt += 1
 
     return run
 
@@ -105,8 +110,8 @@ def _run_once(function: Callable, args: tuple, kwargs: dict):
 def _commit() -> None:
     try:
         db.session.commit()
-    except IntegrityError:
-        raise  # a deferred constraint: nothing was kept
+    except green.Expired as expired:
+        raise errors.OutcomeUnknown from expired
     except DBAPIError as error:
         if error.connection_invalidated:
             raise errors.OutcomeUnknown from error

@@ -1,7 +1,7 @@
 """Finding the slices: every folder of `blueprints/` with a `bp` is served, and its declarations are checked.
 
-Start-up fails, naming the place, when a view does not declare who may call it, when it names a permission no slice grants,
-or when a slice imports what it does not declare (the tests read the imports).
+Start-up fails, naming the place, when a view does not declare who may call it, when it names a permission no slice
+grants, or when a slice imports what it does not declare (the tests read the imports).
 """
 
 import importlib
@@ -58,6 +58,8 @@ def check_views(app: Flask) -> None:
             continue
         view = getattr(function, "view", None)
         if view is None:
-            raise DeclarationError(f"the view {endpoint} does not declare its access: route it with ofektom.views.Slice")
+            raise DeclarationError(
+                f"the view {endpoint} does not declare its access: route it with ofektom.views.Slice"
+            )
         if view.access not in known:
             raise DeclarationError(f"the view {endpoint} needs {view.access!r}, which no slice grants")

@@ -1,17 +1,17 @@
 """Errors as RFC 9457 problem documents, one class per condition.
 
-A slice declares its own in its `rules.py`. A class that names database `constraints` is what their violation becomes, so
-that the constraint is the guard and the class only its voice.
+A slice declares its own in its `rules.py`. A class that names database `constraints` is what their violation becomes,
+so that the constraint is the guard and the class only its voice.
 """
 
 import logging
+from typing import ClassVar
 
+import orjson
 from flask import Flask, Response, g, has_request_context
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
-
-import orjson
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,8 @@ class Problem(Exception):
     constraints: tuple[str, ...] = ()
     retry_after: int | None = None
 
-    by_code: dict[str, type["Problem"]] = {}
-    by_constraint: dict[str, type["Problem"]] = {}
+    by_code: ClassVar[dict[str, type["Problem"]]] = {}
+    by_constraint: ClassVar[dict[str, type["Problem"]]] = {}
 
     def __init__(self, detail: str | None = None, *, fields: dict | None = None, **extra):
         super().__init__(detail or self.title)
@@ -99,7 +99,9 @@ class DatabaseBusy(Problem):
 
 class OutcomeUnknown(Problem):
     code, status = "outcome.unknown", 503
-    title = "The connection broke while saving; send the same request with the same Idempotency-Key to learn the outcome"
+    title = (
+        "The connection broke at the commit; send the same request with the same Idempotency-Key to learn the outcome"
+    )
     retry_after = 2
 
 
@@ -112,7 +114,13 @@ class InternalError(Problem):
     code, status, title = "internal", 500, "Something went wrong on our side"
 
 
-BUSY_STATES = {"55P03", "57014", "40001", "40P01", "53300"}  # lock, statement timeout, serialization, deadlock, connections
+BUSY_STATES = {
+    "55P03",
+    "57014",
+    "40001",
+    "40P01",
+    "53300",
+}  # lock, statement timeout, serialization, deadlock, connections
 _HTTP_PROBLEMS = {404: NotFound, 405: MethodNotAllowed, 413: BodyTooLarge, 415: UnsupportedMediaType}
 
 
@@ -157,7 +165,9 @@ def _from_http(error: HTTPException) -> Problem:
 def to_response(error: BaseException) -> Response:
     """Any exception as a problem+json response."""
     problem = as_problem(error)
-    response = Response(orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json")
+    response = Response(
+        orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
+    )
     response.headers["Cache-Control"] = "no-store"
     if problem.retry_after:
         response.headers["Retry-After"] = str(problem.retry_after)

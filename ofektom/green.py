@@ -8,6 +8,9 @@ from gevent import monkey
 
 from ofektom.errors import DeadlineExceeded
 
+# What a deadline raises inside the greenlet it ends.
+Expired = gevent.Timeout
+
 
 def patch_psycopg() -> None:
     """Let psycopg2 yield to other greenlets while it waits. Process-wide; called after each fork.

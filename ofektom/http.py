@@ -59,7 +59,9 @@ def _refuse_duplicates(pairs: list) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    return "the body is nested too deep" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"[:200]
+    return (
+        "the body is nested too deep" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"[:200]
+    )
 
 
 def read_query() -> dict:

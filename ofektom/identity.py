@@ -1,14 +1,24 @@
 """Who: businesses (tenants), users (one person, one login), memberships (user x business with a role), and the Actor.
 
-Every tenant table has primary key (business_id, id) and refers to others by composite foreign keys, so that a row of one
-tenant cannot refer to a row of another, whatever the code does.
+Every tenant table has primary key (business_id, id) and refers to others by composite foreign keys, so that a row of
+one tenant cannot refer to a row of another, whatever the code does.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Identity, Index, String, UniqueConstraint, func
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    String,
+    UniqueConstraint,
+    func,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 

@@ -1,12 +1,12 @@
 """The ledger: who holds how much, and the only way to change it.
 
-Credit-normal throughout: a movement takes `amount` from its source's balance and adds it to its destination's. So money owed
-to somebody is positive, money held for the business (an agent's bag, the bank) is negative, and all balances of a
-business add up to zero.
+Credit-normal throughout: a movement takes `amount` from its source's balance and adds it to its destination's. So
+money owed to somebody is positive, money held for the business (an agent's bag, the bank) is negative, and all
+balances of a business add up to zero.
 
-An entry is one act, made of movements; entries and postings are only ever added (a trigger refuses the rest). A correction
-is a reversal: the opposite movements, pointing at what it reverses, once. Balances are stored, kept in the same
-transaction, and bounded by each account's floor and ceiling.
+An entry is one act, made of movements; entries and postings are only ever added (a trigger refuses the rest). A
+correction is a reversal: the opposite movements, pointing at what it reverses, once. Balances are stored, kept in the
+same transaction, and bounded by each account's floor and ceiling.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,6 @@ from sqlalchemy import (
     UniqueConstraint,
     case,
     func,
-    insert,
     or_,
     select,
     text,
@@ -223,7 +222,8 @@ _WRITE = text(
         INSERT INTO ledger_postings
             (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
         SELECT :business_id, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance, p.destination_balance
-        FROM entry, unnest(CAST(:source_ids AS bigint[]), CAST(:destination_ids AS bigint[]), CAST(:amounts AS bigint[]),
+        FROM entry,
+             unnest(CAST(:source_ids AS bigint[]), CAST(:destination_ids AS bigint[]), CAST(:amounts AS bigint[]),
                     CAST(:source_balances AS bigint[]), CAST(:destination_balances AS bigint[]))
              WITH ORDINALITY AS p (source_id, destination_id, amount, source_balance, destination_balance, n)
         ORDER BY p.n

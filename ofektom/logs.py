@@ -9,7 +9,7 @@ import orjson
 from flask import Flask, Response, g, has_request_context, request
 
 SECRET_WORDS = ("secret", "password", "pin", "token", "authorization", "code_hash", "pepper", "cookie", "api_key")
-_SECRET_NAME = re.compile(r"(?:^|_)(?:%s)(?:$|_)" % "|".join(SECRET_WORDS), re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"(?:^|_)(?:{'|'.join(SECRET_WORDS)})(?:$|_)", re.IGNORECASE)
 _PATTERNS = [
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "[token]"),
     (re.compile(r"(?i)bearer\s+\S+"), "Bearer [token]"),
@@ -69,7 +69,7 @@ def configure(level: str) -> None:
 
 
 def log_request(response: Response) -> Response:
-    """Write the access line of the current request. The query string stays out: it may hold what a client should not send."""
+    """Write the access line of the current request, without its query string, which may hold what it should not."""
     actor = g.get("actor")
     access_log.info(
         "%s %s %s",

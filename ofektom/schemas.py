@@ -4,7 +4,8 @@ import re
 from datetime import UTC, date
 
 import phonenumbers
-from marshmallow import RAISE, Schema as MarshmallowSchema, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import Schema as MarshmallowSchema
 
 from ofektom.http import MAX_ID
 from ofektom.money import MAX_AMOUNT
@@ -127,7 +128,7 @@ class Moment(fields.AwareDateTime):
 class Phone(fields.String):
     """A Nigerian mobile number, stored E.164. Reads 0803…, 234803…, +234803… and 803….
 
-    Source of the mobile pattern: the numbering plan of the Nigerian Communications Commission.
+    Source of the mobile pattern: the national numbering plan of the Nigerian regulator (NCC).
     """
 
     def _deserialize(self, value, attr, data, **kwargs):

@@ -1,9 +1,9 @@
-"""Views: one declaration says who may call, what comes in, what goes out, and the same declaration is the documentation.
+"""Views: one declaration says who may call, what comes in and what goes out, and is the documentation too.
 
-    bp = Slice("savings", __name__, url_prefix="/savings")
+    bp = Slice("members", __name__, url_prefix="/members")
 
-    @bp.post("/<id:account_id>/markings", access="markings.collect", body=MarkIn(), answer=MarkedOut(), idempotent=True)
-    def mark(actor, account_id, body): ...
+    @bp.post("/<id:member_id>/role", access="members.manage", body=RoleIn(), answer=MemberOut(), idempotent=True)
+    def change_role(actor, member_id, body): ...
 
 A view receives what it declares by name: `actor` unless it is public, `body`, `query`, and the variables of its path.
 """
@@ -25,7 +25,7 @@ DRY_RUN_HEADER = "Dry-Run"
 
 @dataclass(frozen=True)
 class View:
-    """What a view declares. `errors` are the problems of its own, beyond those that any view with its access may give."""
+    """What a view declares. `errors` are the problems of its own, beyond those of any view with its access."""
 
     function: Callable
     methods: tuple[str, ...]

@@ -1,9 +1,10 @@
 """The suite's servers and its cast: a real PostgreSQL, the application on it, and the people of two businesses."""
 
-import itertools
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import flask_migrate
 import pytest
@@ -78,21 +79,25 @@ def rivals(staff) -> Cast:
     return Cast(staff, name="Rival Thrift")
 
 
+class Calendar:
+    """The business clock, moved by the rehearsal offset that production refuses."""
+
+    def __init__(self, app):
+        self.app = app
+
+    def to(self, day: date) -> None:
+        """Make it noon in Lagos on `day`."""
+        noon = datetime.combine(day, time(12), ZoneInfo("Africa/Lagos"))
+        self.app.config["CLOCK_OFFSET"] = noon - datetime.now(UTC)
+
+    def forward(self, **span) -> None:
+        """Let some time go by."""
+        self.app.config["CLOCK_OFFSET"] += timedelta(**span)
+
+
 @pytest.fixture
-def travel(app) -> Iterator:
-    """Move the business clock: `travel(days=3)` adds to where it is; it returns at the end of the test."""
-    from datetime import timedelta
-
+def calendar(app) -> Iterator[Calendar]:
+    """The business clock; it goes right again at the end of the test."""
     before = app.config["CLOCK_OFFSET"]
-
-    def move(**span) -> None:
-        app.config["CLOCK_OFFSET"] += timedelta(**span)
-
-    yield move
+    yield Calendar(app)
     app.config["CLOCK_OFFSET"] = before
-
-
-@pytest.fixture(scope="session")
-def serial() -> Iterator[int]:
-    """Numbers that no other test has."""
-    return itertools.count(1)

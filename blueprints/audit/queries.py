@@ -20,7 +20,7 @@ COLUMNS = (
 
 
 def events(business_id: int, *, limit: int, cursor: str | None, **filters) -> dict:
-    """A page of a business's events, newest first, filtered by action, object_type, object_id, membership_id, request_id."""
+    """A page of a business's events, newest first, filtered by any column of the event's row."""
     query = select(*COLUMNS).where(AuditEvent.business_id == business_id)
     for name, value in filters.items():
         if value is not None:

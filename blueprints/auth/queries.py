@@ -69,7 +69,14 @@ def is_admin_anywhere(user_id: int) -> bool:
 
 def sessions_of(user_id: int) -> list[dict]:
     """The user's open sessions, newest first."""
-    columns = (Session.id, Session.device, Session.address, Session.created_at, Session.refreshed_at, Session.expires_at)
+    columns = (
+        Session.id,
+        Session.device,
+        Session.address,
+        Session.created_at,
+        Session.refreshed_at,
+        Session.expires_at,
+    )
     query = (
         select(*columns)
         .where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > func.now())

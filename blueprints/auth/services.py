@@ -1,7 +1,7 @@
 """Verbs of signing in and out.
 
-Hashing happens between transactions, never inside one: it takes tens of milliseconds, and a connection held meanwhile is
-one that nobody else can use.
+Hashing happens between transactions, never inside one: it takes tens of milliseconds, and a connection held meanwhile
+is one that nobody else can use.
 """
 
 from datetime import timedelta

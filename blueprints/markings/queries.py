@@ -27,9 +27,7 @@ def _markings():
 
 def _collections(actor: Actor) -> Select:
     account = and_(SavingsAccount.business_id == Collection.business_id, SavingsAccount.id == Collection.account_id)
-    customer = and_(
-        Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id
-    )
+    customer = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
     return (
         select(*COLUMNS, _markings().label("slots"))
         .join(SavingsAccount, account)
@@ -64,7 +62,8 @@ def collections(actor: Actor, *, limit: int, cursor: str | None, **filters) -> d
 def route(actor: Actor, *, collector_id: int | None, limit: int, cursor: str | None) -> dict:
     """A page of a collector's accounts in progress with what is to be done at each today.
 
-    Collectors see their own customers unless they name one of their sub-agents; an admin everybody's unless they name one.
+    Collectors see their own customers unless they name one of their sub-agents; an admin everybody's unless they name
+    one.
     """
     if collector_id is None and actor.role != Role.ADMIN:
         collector_id = actor.membership_id

@@ -87,11 +87,15 @@ def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> int:
         "at": card.now,
     }
     collection = insert(Collection).values(values | facts).returning(Collection.id).cte("collection")
-    slots = func.unnest(
-        db.cast([slot.date for slot in filling.slots], ARRAY(Date)),
-        db.cast([slot.amount for slot in filling.slots], ARRAY(BigInteger)),
-        db.cast([slot.cycle for slot in filling.slots], ARRAY(SmallInteger)),
-    ).table_valued("date", "amount", "cycle", name="slots").render_derived()
+    slots = (
+        func.unnest(
+            db.cast([slot.date for slot in filling.slots], ARRAY(Date)),
+            db.cast([slot.amount for slot in filling.slots], ARRAY(BigInteger)),
+            db.cast([slot.cycle for slot in filling.slots], ARRAY(SmallInteger)),
+        )
+        .table_valued("date", "amount", "cycle", name="slots")
+        .render_derived()
+    )
     account, paid = db.literal(card.id), db.literal(MarkingStatus.PAID.value)
     business = db.literal(card.business_id)
     rows = select(business, account, collection.c.id, slots.c.date, slots.c.amount, slots.c.cycle, paid)

@@ -1,8 +1,11 @@
-"""What those who run and those who call the service need: health, the OpenAPI document and a page to read it."""
+"""For those who run and those who call the service: health, the OpenAPI document and its page, sample data."""
 
+from blueprints.ops.commands import sample_data
 from blueprints.ops.routes import bp
 
-USES: set[str] = set()
+USES = {"auth"}
 GRANTS: dict[str, set[str]] = {}
 
-__all__ = ["GRANTS", "USES", "bp"]
+COMMANDS = [sample_data]
+
+__all__ = ["COMMANDS", "GRANTS", "USES", "bp"]

@@ -1,9 +1,13 @@
 """The state of what the service stands on."""
 
-from sqlalchemy import text
+from datetime import date
+
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from ofektom import clock
 from ofektom.extensions import db
+from ofektom.identity import Business
 
 
 def database_answers() -> bool:
@@ -12,3 +16,13 @@ def database_answers() -> bool:
         return db.session.scalar(text("SELECT 1")) == 1
     except SQLAlchemyError:
         return False
+
+
+def has_businesses() -> bool:
+    """Whether any business has been opened."""
+    return db.session.scalar(select(Business.id).limit(1)) is not None
+
+
+def database_today() -> date:
+    """The calendar date in Lagos, where the sample business lives."""
+    return db.session.scalar(select(clock.today("Africa/Lagos")))

@@ -86,8 +86,8 @@ class NotCancellable(Problem):
 def nuban(bank_code: str, account_number: str) -> Nuban:
     """Whether a 10-digit account number carries the check digit that its bank's code asks for.
 
-    Source: Central Bank of Nigeria, NUBAN standard. Only codes of deposit money banks (3 digits) are certain; codes of 5
-    digits are known to deviate, so a mismatch is only doubtful; wallets (6 digits) have none.
+    Source: Central Bank of Nigeria, NUBAN standard. Only codes of deposit money banks (3 digits) are certain; codes
+    of 5 digits are known to deviate, so a mismatch is only doubtful; wallets (6 digits) have none.
     """
     prefix = {3: "000", 5: "9"}.get(len(bank_code))
     if prefix is None:

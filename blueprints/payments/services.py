@@ -47,7 +47,10 @@ HOLD = Account(AccountKind.PAYOUT_HOLD)
 def add_payment_account(
     *, actor: Actor, customer_id: int | None, bank_code: str, account_number: str, account_name: str
 ) -> dict:
-    """Note where a customer wants to be paid; usable after the cool-down. Raises NotACustomer, InvalidNuban, AccountExists."""
+    """Note where a customer wants to be paid; usable after the cool-down.
+
+    Raises NotACustomer, InvalidNuban, AccountExists.
+    """
     customer_id = customer_id or actor.membership_id
     mine = select(Membership.id).where(in_sight(actor), Membership.id == customer_id, Membership.role == Role.CUSTOMER)
     if db.session.scalar(mine) is None:
@@ -204,7 +207,9 @@ def _give_back(actor: Actor, request_id: int, allowed: tuple, after: RequestStat
     _decide(actor, found, before, after, reason)
     _move(actor, found, f"payment.{after}", HOLD, Account(AccountKind.SAVINGS, found.account_id))
     change = {"status": after, "reason": reason}
-    audit.record(f"payments.{after}", "payment_request", request_id, actor=actor, before={"status": before}, after=change)
+    audit.record(
+        f"payments.{after}", "payment_request", request_id, actor=actor, before={"status": before}, after=change
+    )
     return queries.request(actor, request_id)
 
 

@@ -13,7 +13,7 @@ from ofektom.money import BASIS_POINTS, MAX_AMOUNT
 
 
 class SavingsAccount(db.Model):
-    """The plan of one customer: the card. Its commission policy is a copy of the business's on the day it was opened."""
+    """The plan of one customer: the card. Its commission policy is the business's of the day it was opened."""
 
     __tablename__ = "savings_accounts"
 

@@ -87,9 +87,7 @@ def _holidays():
 
 def _cards(actor: Actor) -> Select:
     """Every fact of a card, for the accounts in the actor's sight."""
-    customer = and_(
-        Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id
-    )
+    customer = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
     money = and_(
         LedgerAccount.business_id == SavingsAccount.business_id,
         LedgerAccount.kind == AccountKind.SAVINGS,

@@ -1,7 +1,7 @@
 """Plans and their slots, as pure functions of the terms.
 
-A slot is one collection day: its date, amount and cycle. Slots are never stored; what is stored is the terms, in versions
-that each apply from a day on, and the slots that have been paid, which no later version rewrites or removes.
+A slot is one collection day: its date, amount and cycle. Slots are never stored; what is stored is the terms, in
+versions that each apply from a day on, and the slots that have been paid, which no later version rewrites or removes.
 """
 
 import calendar
@@ -144,7 +144,7 @@ class Plan:
         return chosen
 
     def _days(self, last: date | None) -> Iterator[date]:
-        """The collection days from the start to `last`: weekdays of the terms that are no holiday, and every paid day."""
+        """The collection days from the start to `last`: weekdays of the terms, no holidays, and every paid day."""
         day = self.start
         limit = date(self.start.year + MAX_YEARS, 12, 31) if last is None else last
         while day <= limit:
@@ -194,7 +194,10 @@ class Plan:
         return index // self.cycle_days + 1
 
     def cycles(self, today: date) -> list[CycleState]:
-        """The started cycles. One is finished when all its slots are paid, its last day has passed, or the plan has ended."""
+        """The started cycles.
+
+        One is finished when it is paid up, when its last day has passed, or when the plan has ended.
+        """
         slots = self.slots()
         states = []
         for number in sorted({slot.cycle for slot in slots if slot.paid}):
@@ -217,15 +220,15 @@ def months_between(start: date, day: date) -> int:
 
 
 def check_plan(plan: Plan) -> list[Slot]:
-    """The slots of a new plan; raises InvalidPlan when there are none, too many, or when a day would be worth nothing."""
+    """The slots of a new plan; raises InvalidPlan when there are none, too many, or when it runs too long."""
     slots = plan.slots()
     if not slots:
         raise InvalidPlan("there is no collection day in this plan")
     if len(slots) > MAX_SLOTS:
         raise InvalidPlan(f"a plan has at most {MAX_SLOTS} collection days")
-    if plan.kind == PlanKind.DAILY and plan.cycle_kind == CycleKind.DAYS:
-        if len(slots) < plan.latest.cycles * plan.cycle_days:
-            raise InvalidPlan(f"a plan ends within {MAX_YEARS} years")
+    counted = plan.kind == PlanKind.DAILY and plan.cycle_kind == CycleKind.DAYS
+    if counted and len(slots) < plan.latest.cycles * plan.cycle_days:
+        raise InvalidPlan(f"a plan ends within {MAX_YEARS} years")
     return slots
 
 

@@ -13,8 +13,8 @@ from blueprints.savings import queries
 from blueprints.savings.models import SavingsAccount, SavingsTerms
 from blueprints.savings.queries import Card
 from blueprints.savings.rules import (
-    OPEN_STATES,
     ONE_DAY,
+    OPEN_STATES,
     AccountClosed,
     InvalidPlan,
     NotACustomer,
@@ -65,7 +65,9 @@ def _outline(plan: Plan, policy: Policy) -> dict:
     }
 
 
-def _new_plan(actor: Actor, settings: BusinessSettings, *, kind: str, start: date | None, weekdays: int | None, **wanted):
+def _new_plan(
+    actor: Actor, settings: BusinessSettings, *, kind: str, start: date | None, weekdays: int | None, **wanted
+):
     """The plan that opening with these wishes would make; what is not wished for is the business's rule."""
     current = today(actor)
     start = start or current
@@ -215,7 +217,9 @@ def change_terms(*, actor: Actor, account_id: int, effective_from: date | None, 
     daily = card.plan.kind == PlanKind.DAILY
     foreign = {"target_amount", "end_date"} if daily else {"contribution"}
     if not changes or foreign & changes.keys():
-        raise InvalidPlan(f"a {card.plan.kind} plan changes {'contribution' if daily else 'target_amount, end_date'} or weekdays")
+        raise InvalidPlan(
+            f"a {card.plan.kind} plan changes {'contribution' if daily else 'target_amount, end_date'} or weekdays"
+        )
     terms = replace(card.plan.latest, effective_from=day, **changes)
     return _apply_terms(actor, card, _complete(card.plan, terms), "savings.terms_changed")
 
@@ -266,7 +270,10 @@ def settle(actor: Actor, card: Card, cause: str) -> Card:
 
 @verb
 def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
-    """Complete an account today: its open slots are void and due commission is taken. Raises NotFound, AccountClosed."""
+    """Complete an account today: its open slots are void and due commission is taken.
+
+    Raises NotFound, AccountClosed.
+    """
     card = queries.locked_card(actor, account_id)
     if card.row["state"] not in OPEN_STATES:
         raise AccountClosed

@@ -14,7 +14,9 @@ _COLUMNS = [column for column in BusinessSettings.__table__.c if column.name != 
 
 def settings_of(business_id: int) -> dict:
     """All settings of a business."""
-    return dict(db.session.execute(select(*_COLUMNS).where(BusinessSettings.business_id == business_id)).mappings().one())
+    return dict(
+        db.session.execute(select(*_COLUMNS).where(BusinessSettings.business_id == business_id)).mappings().one()
+    )
 
 
 def holidays_of(business_id: int) -> list[dict]:

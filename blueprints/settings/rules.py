@@ -9,7 +9,10 @@ MAX_CYCLE_DAYS = 366
 
 
 class AccountKind(StrEnum):
-    """The chart of accounts. Credit-normal: what is owed to somebody is positive, what is held for the business negative."""
+    """The chart of accounts.
+
+    Credit-normal: what is owed to somebody is positive, what is held for the business negative.
+    """
 
     SAVINGS = "savings"  # one for each savings account: owed to its customer
     PAYOUT_HOLD = "payout_hold"  # asked for by customers and not yet paid
@@ -59,7 +62,11 @@ class HolidayExists(Problem):
 
 
 class HolidayPassed(Problem):
-    code, status, title = "settings.holiday_passed", 409, "A day that has begun can no longer become or stop being a holiday"
+    code, status, title = (
+        "settings.holiday_passed",
+        409,
+        "A day that has begun can no longer become or stop being a holiday",
+    )
 
 
 def check_policy(*, kind: str, value: int, earned: str) -> None:

@@ -26,9 +26,7 @@ def change_settings(*, actor: Actor, changes: dict) -> dict:
     before = queries.settings_of(actor.business_id)
     for name, value in changes.items():
         setattr(settings, name, value)
-    check_policy(
-        kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned
-    )
+    check_policy(kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned)
     db.session.flush()
     after = queries.settings_of(actor.business_id)
     old, new = {name: before[name] for name in changes}, {name: after[name] for name in changes}

@@ -45,7 +45,7 @@ def below(actor: Actor, member=Membership) -> ColumnElement[bool]:
 
 
 def members(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
-    """A page of the members in the actor's sight, filtered by role, status, parent_id, unit_id or a part of the name."""
+    """A page of members in the actor's sight, filtered by role, status, parent_id, unit_id or a part of the name."""
     query = select(*CARD).where(in_sight(actor))
     search = filters.pop("search", None)
     if search:

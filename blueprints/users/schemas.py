@@ -10,7 +10,9 @@ from ofektom.views import page_of
 class MemberIn(Schema):
     role = Choice(MEMBER_ROLES, required=True)
     full_name = Text(longest=120, required=True)
-    parent_id = Id(load_default=None, allow_none=True, metadata={"description": "a sub-agent's agent, a customer's collector"})
+    parent_id = Id(
+        load_default=None, allow_none=True, metadata={"description": "a sub-agent's agent, a customer's collector"}
+    )
     unit_id = Id(load_default=None, allow_none=True)
     phone = Phone(load_default=None, allow_none=True)
     email = EmailAddress(load_default=None, allow_none=True)

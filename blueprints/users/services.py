@@ -29,7 +29,9 @@ from ofektom.identity import Actor, Membership, MembershipStatus, Role, User
 
 
 @verb
-def add_member(*, actor: Actor, role: str, full_name: str, parent_id: int | None, unit_id: int | None, **logins) -> dict:
+def add_member(
+    *, actor: Actor, role: str, full_name: str, parent_id: int | None, unit_id: int | None, **logins
+) -> dict:
     """Add somebody to the actor's business and invite them.
 
     `logins` are phone, email and username, each may be None. Returns the member with `invitation_token`, which is shown
@@ -260,9 +262,9 @@ def set_user_active(*, actor: Actor, user_id: int, active: bool, reason: str) ->
 def accept(*, token: str, secret: str) -> dict:
     """Answer an invitation with yes.
 
-    Somebody new chooses their PIN or password with it; somebody with a login proves themselves with their own, so that a
-    token that went astray makes nobody a member. Raises InvalidInvitation, WrongCredentials, TooManyGuesses, WeakPin,
-    WeakPassword, PasswordRequired.
+    Somebody new chooses their PIN or password with it; somebody with a login proves themselves with their own, so
+    that a token that went astray makes nobody a member. Raises InvalidInvitation, WrongCredentials, TooManyGuesses,
+    WeakPin, WeakPassword, PasswordRequired.
     """
     member, user = _open_invitation(token)
     needs_password = member.role == Role.ADMIN or user.is_super_admin

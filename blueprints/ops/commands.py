@@ -1,0 +1,100 @@
+"""`flask sample-data`: a business to try the service on, made through the API like any other."""
+
+import json
+import secrets
+import uuid
+from datetime import timedelta
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from blueprints.auth.services import create_super_admin
+from blueprints.ops import queries
+from ofektom.credentials import PIN_DIGITS, WeakPin, check_pin, hash_secret
+
+CUSTOMERS = [
+    ("Funke Bello", 50_000, 9),
+    ("Gbenga Ali", 20_000, 12),
+    ("Hauwa Sani", 100_000, 4),
+    ("Ike Nwosu", 30_000, 0),
+]
+DAYS_AGO = timedelta(days=11)
+
+
+class _Caller:
+    """Somebody calling the API of this process."""
+
+    def __init__(self, login: str | None = None, secret: str | None = None):
+        self.headers = {}
+        if login:
+            tokens = self.post("/auth/login", {"login": login, "secret": secret})
+            self.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+
+    def post(self, path: str, body: dict) -> dict:
+        headers = self.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        answer = current_app.test_client().post(f"/api/v1{path}", json=body, headers=headers)
+        if answer.status_code >= 300:
+            raise click.ClickException(f"POST {path} answered {answer.status_code}: {answer.get_data(as_text=True)}")
+        return answer.get_json(silent=True) or {}
+
+
+@click.command("sample-data")
+@with_appcontext
+def sample_data() -> None:
+    """Make a sample business on a database that has none, and print who can sign in as JSON ({} when there is one)."""
+    click.echo(json.dumps({} if queries.has_businesses() else _make_business()))
+
+
+def _make_business() -> dict:
+    people: list[dict] = []
+    password = secrets.token_urlsafe(12)
+    login = "platform"
+    create_super_admin(username=login, full_name="Ngozi Platform", password_hash=hash_secret(password))
+    people.append({"name": "Ngozi Platform", "role": "super_admin", "login": login, "secret": password})
+    staff = _Caller(login, password)
+    opened = staff.post("/businesses", {"name": "Ada Thrift", "admin": {"full_name": "Ada Obi", "username": "ada"}})
+    ada = _accept(people, opened["admin"], "ada", secrets.token_urlsafe(12))
+    unit = ada.post("/units", {"name": "Balogun Market"})
+    chidi, chidi_id = _join(ada, people, "agent", "Chidi Eze", "chidi", unit_id=unit["id"])
+    dupe, dupe_id = _join(ada, people, "sub_agent", "Dupe Ojo", "dupe", unit_id=unit["id"], parent_id=chidi_id)
+    for index, (name, contribution, days) in enumerate(CUSTOMERS):
+        collector, parent_id = (chidi, chidi_id) if index % 2 == 0 else (dupe, dupe_id)
+        if index == 0:
+            _, customer_id = _join(ada, people, "customer", name, "funke", parent_id=parent_id)
+        else:
+            body = {"role": "customer", "full_name": name, "parent_id": parent_id}
+            customer_id = ada.post("/members", body)["id"]
+        _save(ada, collector, customer_id, contribution, days)
+    return {"business": "Ada Thrift", "people": people}
+
+
+def _join(ada: _Caller, people: list, role: str, name: str, username: str, **more) -> tuple[_Caller, int]:
+    member = ada.post("/members", {"role": role, "full_name": name, "username": username} | more)
+    return _accept(people, member, username, _new_pin()), member["id"]
+
+
+def _accept(people: list, member: dict, username: str, secret: str) -> _Caller:
+    _Caller().post("/invitations/accept", {"token": member["invitation_token"], "secret": secret})
+    who = {"name": member["full_name"], "role": member["role"], "login": username, "secret": secret}
+    people.append(who)
+    return _Caller(username, secret)
+
+
+def _new_pin() -> str:
+    while True:
+        pin = f"{secrets.randbelow(10**PIN_DIGITS):0{PIN_DIGITS}d}"
+        try:
+            check_pin(pin)
+        except WeakPin:
+            continue
+        return pin
+
+
+def _save(ada: _Caller, collector: _Caller, customer_id: int, contribution: int, days: int) -> None:
+    """A plan that began some days ago, of which some slots are paid."""
+    start = (queries.database_today() - DAYS_AGO).isoformat()
+    plan = {"kind": "daily", "contribution": contribution, "customer_id": customer_id, "start": start}
+    account = ada.post("/savings", plan)
+    if days:
+        collector.post(f"/savings/{account['id']}/markings", {"days": days})

@@ -1,0 +1,146 @@
+"""Golden cases of commission: what a business has agreed with its collectors, to the kobo."""
+
+from datetime import date, timedelta
+
+import pytest
+
+DAY = 50_000  # kobo
+
+
+@pytest.fixture
+def business(fresh_cast, calendar):
+    """A business whose cycles are calendar months, and a clock."""
+    fresh_cast.ada.ok("PATCH", "/settings", {"cycle_kind": "calendar_month"})
+    return fresh_cast
+
+
+def commissions(cast, account) -> list[tuple[int, int, str]]:
+    """(cycle, amount, status) of every commission of an account, oldest first."""
+    items = cast.ada.ok("GET", f"/commissions?account_id={account['id']}")["items"]
+    return [(item["cycle"], item["agent_amount"] + item["business_amount"], item["status"]) for item in items[::-1]]
+
+
+def start(cast, calendar, day: date, **terms) -> dict:
+    """An account that starts on `day`, which is today."""
+    calendar.to(day)
+    return cast.open_account(cast.funke, contribution=DAY, **terms)
+
+
+@pytest.mark.parametrize(
+    ("first", "days"),
+    [(date(2027, 2, 1), 28), (date(2028, 2, 1), 29), (date(2027, 4, 1), 30), (date(2027, 1, 1), 31)],
+)
+def test_a_month_costs_one_day(business, calendar, first, days):
+    account = start(business, calendar, first)
+    receipt = business.mark(account, days=days)
+    assert (receipt["state"], receipt["commission"], receipt["balance"]) == ("completed", DAY, (days - 1) * DAY)
+    assert commissions(business, account) == [(1, DAY, "earned")]
+
+
+@pytest.mark.parametrize("marks", [1, 12, 31])
+def test_stopping_early_costs_one_day_too(business, calendar, marks):
+    account = start(business, calendar, date(2027, 1, 1))
+    business.mark(account, days=marks)
+    if marks < 31:
+        business.ada.ok("POST", f"/savings/{account['id']}/end", {"reason": "moves away"})
+    assert commissions(business, account) == [(1, DAY, "earned")]
+    assert business.card(account)["totals"]["available"] == (marks - 1) * DAY
+
+
+def test_stopping_before_the_first_mark_costs_nothing(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1))
+    business.ada.ok("POST", f"/savings/{account['id']}/end", {"reason": "never came"})
+    assert commissions(business, account) == []
+
+
+def test_two_cycles_cost_two_days(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1), cycles=2)
+    business.mark(account, days=31)
+    assert commissions(business, account) == [(1, DAY, "earned")]
+    business.mark(account, days=28)
+    assert commissions(business, account) == [(1, DAY, "earned"), (2, DAY, "earned")]
+
+
+def test_a_reversal_gives_the_commission_back_and_a_new_mark_takes_it_once(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1))
+    receipt = business.mark(account)
+    business.chidi.ok("POST", f"/collections/{receipt['collection_id']}/reversal", {"reason": "wrong card"})
+    assert commissions(business, account) == [(1, DAY, "clawed_back")]
+    assert business.card(account)["account"]["state"] == "not_started"
+    business.mark(account, days=3)
+    assert commissions(business, account) == [(1, DAY, "clawed_back"), (1, DAY, "earned")]
+    assert business.card(account)["totals"]["balance"] == 2 * DAY
+
+
+def test_reversing_one_of_two_marks_of_a_cycle_keeps_its_commission(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1))
+    business.mark(account)
+    second = business.mark(account)
+    business.chidi.ok("POST", f"/collections/{second['collection_id']}/reversal", {"reason": "wrong card"})
+    assert commissions(business, account) == [(1, DAY, "earned")]
+
+
+def test_cycle_end_takes_it_when_the_month_is_paid_and_reserves_it_before(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"commission_earned": "cycle_end"})
+    account = start(business, calendar, date(2027, 2, 1))
+    business.mark(account, days=27)
+    assert commissions(business, account) == []
+    assert business.card(account)["totals"]["available"] == 26 * DAY
+    refused = business.funke.post("/payments", {"account_id": account["id"], "amount": 27 * DAY})
+    assert (refused.code, refused["available"]) == ("payments.not_available", 26 * DAY)
+    business.mark(account)
+    assert commissions(business, account) == [(1, DAY, "earned")]
+
+
+def test_cycle_end_takes_it_on_the_first_act_after_the_month(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"commission_earned": "cycle_end"})
+    account = start(business, calendar, date(2027, 2, 1), cycles=2)
+    business.mark(account, days=5)
+    calendar.forward(days=28)
+    business.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": DAY})
+    assert commissions(business, account) == [(1, DAY, "earned")]
+
+
+def test_a_percentage_is_of_what_was_paid_up_to_the_cap(business, calendar):
+    policy = {"commission_kind": "percent", "commission_value": 500, "commission_earned": "cycle_end"}
+    business.ada.ok("PATCH", "/settings", policy | {"commission_cap": 60_000})
+    capped = start(business, calendar, date(2027, 2, 1))
+    business.mark(capped, days=28)
+    assert commissions(business, capped) == [(1, 60_000, "earned")], "5 % of 14 000 naira is 700"
+    stopped = start(business, calendar, date(2027, 2, 1))
+    business.mark(stopped, days=10)
+    business.ada.ok("POST", f"/savings/{stopped['id']}/end", {"reason": "moves away"})
+    assert commissions(business, stopped) == [(1, 25_000, "earned")]
+
+
+def test_a_percentage_at_the_first_mark_is_refused_as_a_contradiction(business):
+    refused = business.ada.patch("/settings", {"commission_kind": "percent", "commission_value": 500})
+    assert (refused.status, refused.code) == (422, "settings.contradictory_policy")
+
+
+def test_a_flat_commission_cannot_exceed_the_first_contribution(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"commission_kind": "flat", "commission_value": DAY + 1})
+    refused = business.ada.post("/savings", {"kind": "daily", "contribution": DAY, "customer_id": business.funke.id})
+    assert refused.code == "savings.invalid_plan"
+
+
+def test_a_change_of_policy_leaves_the_cards_that_are_out(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1))
+    business.ada.ok("PATCH", "/settings", {"commission_kind": "flat", "commission_value": 1})
+    assert business.mark(account)["commission"] == DAY
+
+
+def test_the_customers_collector_earns_it_whoever_marks(business, calendar):
+    account = start(business, calendar, date(2027, 1, 1))
+    business.mark(account, by=business.ada)
+    [item] = business.ada.ok("GET", f"/commissions?account_id={account['id']}")["items"]
+    assert item["agent_id"] == business.chidi.id
+
+
+def test_a_card_of_31_boxes_costs_one_day_for_31_boxes(fresh_cast, calendar):
+    calendar.to(date(2027, 1, 1))
+    account = fresh_cast.open_account(fresh_cast.funke, contribution=DAY, weekdays=[1, 2, 3, 4, 5, 6], cycles=2)
+    fresh_cast.mark(account, days=31)
+    assert commissions(fresh_cast, account) == [(1, DAY, "earned")]
+    last = date.fromisoformat(fresh_cast.card(account)["slots"][30]["date"])
+    assert last == date(2027, 1, 1) + timedelta(days=35), "31 boxes without Sundays"
