@@ -1,0 +1,34 @@
+# Everything a developer types. `run` and `test` set up whatever they need.
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+UV := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint requirements clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+run: $(INSTALLED) ## Start the service with its own PostgreSQL (or DATABASE_URL) on PORT, 8000 by default
+	@exec $(BIN)/python -m local.run
+
+test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
+	@local/test-servers.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## Check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
+	@$(BIN)/pip install --quiet "$(UV)"
+	@local/pin.sh requirements requirements-dev
+
+clean: ## Remove what was installed or generated; the data in .local/ stays
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): requirements-dev.txt local/venv.sh
+	@local/venv.sh $(VENV)
+	@touch $@

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Make the virtual environment $1 and install the pinned development requirements in it.
+set -euo pipefail
+
+venv=$1
+python=${PYTHON:-python3}
+
+fail() {
+    echo "$*" >&2
+    exit 1
+}
+
+command -v "$python" >/dev/null || fail "Python 3.11 or newer is needed, and there is no $python."
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or newer is needed, and $python is $("$python" -V 2>&1)." \
+        "Name a newer one: make PYTHON=python3.12 ..."
+
+make_venv() {
+    "$python" -m venv --clear "$venv"
+}
+
+# Debian splits the venv module off into a package of its own.
+if ! problem=$(make_venv 2>&1); then
+    rm -rf "$venv"
+    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        fail "$problem" $'\n'"Install the venv module first, on Debian: apt-get install $package"
+    fi
+    echo "Installing $package ..."
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$package" >/dev/null
+    make_venv
+fi
+
+echo "Installing the pinned requirements ..."
+"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt

@@ -1,0 +1,97 @@
+"""Starting real servers on free ports, asking them things, and stopping exactly what was started."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Debian keeps its servers where the PATH of an ordinary user does not lead.
+SEARCH_PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
+PATIENCE_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def program(name: str) -> str:
+    """The full path of an installed server."""
+    path = shutil.which(name, path=SEARCH_PATH)
+    assert path, f"{name} is not installed; `make test` sees to that"
+    return path
+
+
+@contextmanager
+def running(command: list[str], port: int, output: Path, **options) -> Iterator[subprocess.Popen]:
+    """Run `command` until the block ends, from the moment it accepts connections on `port`."""
+    with output.open("w") as sink, subprocess.Popen(command, stdout=sink, stderr=sink, **options) as process:
+        try:
+            wait_for(lambda: listens(port) or process.poll() is not None)
+            assert process.poll() is None, output.read_text()
+            yield process
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def gunicorn(port: int, output: Path, workers: int = 1, **environment: str) -> Iterator[subprocess.Popen]:
+    """Serve the tiny application with conf/gunicorn.py."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "tests.conf.tiny_app:app"]
+    variables = {"PORT": str(port), "HOST": "127.0.0.1", "WEB_CONCURRENCY": str(workers)} | environment
+    with running(command, port, output, cwd=ROOT, env=os.environ | variables) as process:
+        yield process
+
+
+def listens(port: int) -> bool:
+    """Whether a connection to `port` is accepted."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(condition) -> None:
+    """Wait until `condition()` holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def ask(
+    port: int,
+    path: str,
+    method: str = "GET",
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    client: str = "127.0.0.1",
+) -> Answer:
+    """One request on a connection of its own; `client` is the address it comes from."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=(client, 0))
+    with closing(connection):
+        connection.request(method, path, body=body, headers=headers or {})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())

@@ -1,0 +1,90 @@
+"""conf/gunicorn.py, by running gunicorn with it."""
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+
+from tests.conf.processes import ask, free_port, gunicorn, listens, wait_for
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("gunicorn") / "log"
+
+
+@pytest.fixture(scope="module")
+def port():
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def server(port, log, database_url):
+    with gunicorn(port, log, workers=3, DATABASE_URL=database_url) as process:
+        yield psutil.Process(process.pid)
+
+
+def test_port_and_number_of_workers_come_from_the_environment(server, port):
+    wait_for(lambda: len(server.children()) == 3)
+    assert ask(port, "/").status == 200
+
+
+def test_a_killed_worker_is_replaced(server, port):
+    wait_for(lambda: len(server.children()) == 3)
+    victim = server.children()[0].pid
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: len({child.pid for child in server.children()} - {victim}) == 3)
+    assert ask(port, "/").status == 200
+
+
+def test_no_socket_commands_the_server(server):
+    assert [item.laddr for item in server.net_connections("unix") if item.status == psutil.CONN_LISTEN] == []
+    assert not any("gunicorn" in str(item.laddr) for item in server.net_connections("unix"))
+
+
+def test_a_connection_is_kept_for_the_load_balancer(port, server):
+    assert ask(port, "/").headers["Connection"] == "keep-alive"
+
+
+def test_its_log_is_json_and_has_no_access_lines(server, port, log):
+    ask(port, "/not-in-the-log")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {"time", "level", "logger", "message"} <= lines[0].keys()
+    assert not any("not-in-the-log" in line["message"] for line in lines)
+
+
+def test_waiting_for_the_database_does_not_block_a_worker(tmp_path, database_url):
+    port = free_port()
+    with (
+        gunicorn(port, tmp_path / "log", workers=1, DATABASE_URL=database_url),
+        ThreadPoolExecutor(4) as clients,
+    ):
+        ask(port, "/wait-in-database")
+        started = time.monotonic()
+        answers = list(clients.map(lambda _: ask(port, "/wait-in-database"), range(4)))
+        assert time.monotonic() - started < 1.2, "four waits of 0.4 s came one after the other"
+    assert [answer.status for answer in answers] == [200] * 4
+
+
+def test_sigterm_lets_requests_finish(tmp_path):
+    port = free_port()
+    with gunicorn(port, tmp_path / "log") as process, ThreadPoolExecutor(1) as client:
+        ask(port, "/")
+        request = client.submit(ask, port, "/slow")
+        time.sleep(0.2)
+        process.terminate()
+        assert request.result().json == {"finished": True}
+        assert process.wait(10) == 0
+        assert not listens(port)
+
+
+@pytest.mark.parametrize("moment", [0, 0.15])
+def test_sigterm_is_heeded_while_workers_start(tmp_path, moment):
+    with gunicorn(free_port(), tmp_path / "log", workers=2) as process:
+        time.sleep(moment)
+        process.terminate()
+        assert process.wait(10) == 0

@@ -1,0 +1,167 @@
+"""conf/nginx.conf, by running nginx with it in front of real instances."""
+
+import gzip
+import http.client
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conf.processes import ROOT, Answer, ask, free_port, gunicorn, program, running
+
+SURROUNDINGS = """
+daemon off;
+pid {place}/nginx.pid;
+error_log {place}/error.log;
+{user}
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {place}/body;
+    proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/fastcgi;
+    uwsgi_temp_path {place}/uwsgi;
+    scgi_temp_path {place}/scgi;
+    include {place}/ofektom.conf;
+}}
+"""
+
+
+@contextmanager
+def nginx(place: Path, port: int, instances: list[int]):
+    """Run conf/nginx.conf on `port`, with the ports of its three instances exchanged for `instances`."""
+    conf = (ROOT / "conf" / "nginx.conf").read_text()
+    changes = {"listen 80;": f"listen 127.0.0.1:{port};"}
+    changes |= {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in zip((8001, 8002, 8003), instances, strict=True)}
+    for old, new in changes.items():
+        assert conf.count(old) == 1
+        conf = conf.replace(old, new)
+    (place / "ofektom.conf").write_text(conf)
+    user = "user root;" if os.geteuid() == 0 else ""
+    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user))
+    command = [
+        program("nginx"),
+        "-p",
+        str(place),
+        "-e",
+        str(place / "error.log"),
+        "-c",
+        str(place / "nginx.conf"),
+    ]
+    with running(command, port, place / "output"):
+        yield
+
+
+@dataclass(frozen=True)
+class Site:
+    """nginx on `port`; requests that kill an instance leave their method in `marks`."""
+
+    port: int
+    marks: Path
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """nginx before three instances of which the last is down."""
+    place = tmp_path_factory.mktemp("site")
+    marks = place / "marks"
+    port, first, second, down = (free_port() for _ in range(4))
+    with (
+        gunicorn(first, place / "first.log", MARKS=str(marks)),
+        gunicorn(second, place / "second.log", MARKS=str(marks)),
+        nginx(place, port, [first, second, down]),
+    ):
+        yield Site(port, marks)
+
+
+def assert_problem(answer: Answer, status: int, code: str) -> None:
+    """That nginx answered in the application's shape."""
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    problem = answer.json
+    assert problem.keys() == {"type", "status", "title", "code", "request_id"}
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert problem["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_requests_reach_the_living_instances_and_none_fails(site):
+    answers = [ask(site.port, "/health") for _ in range(30)]
+    assert [answer.status for answer in answers] == [200] * 30
+    assert len({answer.json["pid"] for answer in answers}) == 2
+    assert answers[0].json["path"] == "/health"
+
+
+def test_the_application_learns_who_asks_and_how(site):
+    spoofed = {"X-Forwarded-For": "1.2.3.4", "X-Forwarded-Proto": "gopher", "Host": "save.example:81"}
+    seen = ask(site.port, "/", headers=spoofed, client="127.0.0.5").json
+    assert seen["HTTP_X_FORWARDED_FOR"] == "127.0.0.5"
+    assert seen["HTTP_X_FORWARDED_PROTO"] == "http"
+    assert seen["HTTP_HOST"] == "save.example:81"
+
+
+@pytest.mark.parametrize("given", ["0123abcd-sane.id_", "short", "bad id with blanks", "x" * 65, '"},{"'])
+def test_a_request_has_one_sane_id(site, given):
+    seen = ask(site.port, "/", headers={"X-Request-ID": given}).json["HTTP_X_REQUEST_ID"]
+    assert (seen == given) == (given == "0123abcd-sane.id_")
+    assert len(seen) >= 8
+
+
+def test_long_json_is_compressed(site):
+    answer = ask(site.port, "/long", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.body) < 500
+    assert json.loads(gzip.decompress(answer.body))["text"].startswith("thrift")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/auth/login/", "/api//v1/auth/%6cogin"])
+def test_logins_are_limited_by_address(site, path):
+    client = f"127.0.1.{len(path)}"
+    answers = [ask(site.port, path, "POST", client=client) for _ in range(7)]
+    assert [answer.status for answer in answers] == [200] * 6 + [429]
+    assert_problem(answers[-1], 429, "request.too_many")
+    assert answers[-1].headers["Retry-After"] == "12"
+    assert ask(site.port, path, "POST", client="127.0.2.1").status == 200
+
+
+def test_a_flood_is_limited(site):
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda _: ask(site.port, "/", client="127.0.3.1"), range(450)))
+    refused = [answer for answer in answers if answer.status != 200]
+    assert 200 <= len(answers) - len(refused) <= 400
+    assert_problem(refused[0], 429, "request.too_many")
+    assert refused[0].headers["Retry-After"] == "1"
+
+
+def test_a_large_body_is_refused_before_it_is_read(site):
+    with closing(http.client.HTTPConnection("127.0.0.1", site.port, timeout=5)) as connection:
+        connection.putrequest("POST", "/api/v1/sync")
+        connection.putheader("Content-Length", str(2_000_000))
+        connection.endheaders()
+        response = connection.getresponse()
+        assert_problem(Answer(response.status, response.headers, response.read()), 413, "request.too_large")
+
+
+def test_a_request_that_cannot_be_read_is_a_problem_too(site):
+    assert_problem(ask(site.port, "/", headers={"X-Long": "x" * 9000}), 400, "request.malformed")
+
+
+def test_a_post_is_never_sent_twice(site):
+    answer = ask(site.port, "/die", "POST", body=b"{}")
+    assert_problem(answer, 503, "outcome.unknown")
+    assert answer.headers["Retry-After"] == "2"
+    assert site.marks.read_text().splitlines() == ["POST"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_without_any_instance_the_answer_is_still_json(tmp_path, method):
+    port = free_port()
+    with nginx(tmp_path, port, [free_port() for _ in range(3)]):
+        for _ in range(5):
+            answer = ask(port, "/api/v1/savings", method, body=b"{}")
+            assert_problem(answer, 503, "unavailable")
+            assert answer.headers["Retry-After"] == "2"
