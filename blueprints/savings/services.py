@@ -28,7 +28,7 @@ from blueprints.savings.rules import (
 )
 from blueprints.settings.models import BusinessSettings
 from blueprints.settings.queries import holiday_dates, today
-from blueprints.settings.rules import AccountKind, CommissionKind, Earned
+from blueprints.settings.rules import AccountKind, CommissionKind, Earned, readable
 from blueprints.users.queries import in_sight
 from ofektom import audit, clock, ledger
 from ofektom.database import verb
@@ -236,7 +236,7 @@ def _apply_terms(actor: Actor, card: Card, terms: Terms, action: str) -> dict:
 
 
 def _facts(terms: Terms) -> dict:
-    return {name: value for name, value in vars(terms).items() if value is not None}
+    return readable({name: value for name, value in vars(terms).items() if value is not None})
 
 
 def set_state(card: Card, state: State, **changes) -> None:

@@ -85,6 +85,11 @@ def weekday_mask(days: list[int]) -> int:
     return sum(1 << (day - 1) for day in set(days))
 
 
+def readable(facts: dict) -> dict:
+    """Facts as the audit trail shows them: weekdays as a list."""
+    return {name: weekday_list(value) if name == "weekdays" else value for name, value in facts.items()}
+
+
 def weekday_list(mask: int) -> list[int]:
     """The ISO weekdays of a mask, sorted."""
     return [day for day in range(1, 8) if mask & 1 << (day - 1)]

@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert
 
 from blueprints.settings import queries
 from blueprints.settings.models import BusinessSettings, Holiday
-from blueprints.settings.rules import HolidayPassed, check_policy
+from blueprints.settings.rules import HolidayPassed, check_policy, readable
 from ofektom import audit
 from ofektom.database import verb
 from ofektom.errors import NotFound
@@ -29,7 +29,7 @@ def change_settings(*, actor: Actor, changes: dict) -> dict:
     check_policy(kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned)
     db.session.flush()
     after = queries.settings_of(actor.business_id)
-    old, new = {name: before[name] for name in changes}, {name: after[name] for name in changes}
+    old, new = (readable({name: facts[name] for name in changes}) for facts in (before, after))
     audit.record("settings.changed", "business", actor.business_id, actor=actor, before=old, after=new)
     return after
 
