@@ -1,12 +1,17 @@
 """The people tests are about, and a client that speaks for each of them over HTTP."""
 
+import functools
 import itertools
+import re
 import uuid
 from dataclasses import dataclass
 
+import orjson
 from flask import Flask
+from werkzeug.exceptions import HTTPException
 
 from blueprints.auth.services import create_super_admin
+from ofektom import openapi
 from ofektom.credentials import hash_secret
 
 PASSWORD = "a long enough passphrase"
@@ -17,6 +22,23 @@ _phones = itertools.count(1)
 def new_phone() -> str:
     """A mobile number no other test has."""
     return f"+23480{next(_phones) + 30_000_000:08d}"
+
+
+def documented(app: Flask, method: str, path: str) -> set[str]:
+    """The error codes that the OpenAPI document promises for a request; those of no view at all when nothing matches."""
+    try:
+        rule, _ = app.url_map.bind("localhost").match(path.partition("?")[0], method, return_rule=True)
+    except HTTPException:
+        return {"not_found", "method_not_allowed"}
+    template = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+    operation = _paths(app)[template][method.lower()]
+    return {code for response in operation["responses"].values() for code in response.get("x-codes", ())}
+
+
+@functools.cache
+def _paths(app: Flask) -> dict:
+    with app.app_context():
+        return orjson.loads(openapi.encoded(app))["paths"]
 
 
 @dataclass
@@ -33,7 +55,7 @@ class Answer:
     @property
     def code(self) -> str | None:
         """The stable code of a problem document."""
-        return self.body.get("code") if isinstance(self.body, dict) else None
+        return self.body.get("code") if self.status >= 400 and isinstance(self.body, dict) else None
 
 
 class Client:
@@ -52,7 +74,9 @@ class Client:
         if body is not None:
             options["json"] = body
         answer = self.app.test_client().open(path, method=method, headers=sent | (headers or {}), **options)
-        return Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))
+        received = Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))
+        assert received.code is None or received.code in documented(self.app, method, path), (method, path, received)
+        return received
 
     def get(self, path: str, **options) -> Answer:
         return self.send("GET", path, **options)

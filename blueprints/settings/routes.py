@@ -2,6 +2,7 @@
 
 from blueprints.settings import queries, schemas, services
 from blueprints.settings.rules import ContradictoryPolicy, HolidayExists, HolidayPassed
+from ofektom.errors import NotFound
 from ofektom.views import Slice
 
 bp = Slice("settings", __name__, url_prefix="/settings")
@@ -43,7 +44,7 @@ def add_holiday(actor, body):
     return services.add_holiday(actor=actor, **body)
 
 
-@bp.delete("/holidays", access="settings.change", query=schemas.HolidayQuery(), errors=[HolidayPassed])
+@bp.delete("/holidays", access="settings.change", query=schemas.HolidayQuery(), errors=[HolidayPassed, NotFound])
 def remove_holiday(actor, query):
     """Make a coming holiday an ordinary day again."""
     services.remove_holiday(actor=actor, **query)
