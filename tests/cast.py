@@ -73,7 +73,9 @@ class Client:
             path = f"/api/v1{path}"
         if body is not None:
             options["json"] = body
-        answer = self.app.test_client().open(path, method=method, headers=sent | (headers or {}), **options)
+        answer = self.app.test_client().open(
+            path, method=method, headers=sent | (headers or {}), buffered=True, **options
+        )
         received = Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))
         assert received.code is None or received.code in documented(self.app, method, path), (method, path, received)
         return received

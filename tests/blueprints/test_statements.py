@@ -1,0 +1,246 @@
+"""How many SQL statements each endpoint costs, the one that reads who is calling included.
+
+A number that changes is a change of the design: the commit that changes it says why. A read costs two, the caller and the answer;
+a cash marking nine, eight of them in its transaction (three more where a cycle begins).
+"""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+from flask import request
+from sqlalchemy import event
+
+from ofektom.extensions import db
+from tests.cast import PIN, Cast, Client, new_phone
+
+PINNED = {
+    "audit.events": 2,
+    "audit.platform_events": 2,
+    "auth.change_secret": 10,
+    "auth.end_session": 3,
+    "auth.login": 7,
+    "auth.logout": 3,
+    "auth.logout_all": 3,
+    "auth.me": 3,
+    "auth.refresh": 6,
+    "auth.sessions": 2,
+    "auth.switch_business": 4,
+    "businesses.add_unit": 3,
+    "businesses.business": 2,
+    "businesses.businesses": 2,
+    "businesses.change_business": 5,
+    "businesses.change_unit": 4,
+    "businesses.open_business": 16,
+    "businesses.own_business": 2,
+    "businesses.units": 2,
+    "commissions.commissions": 2,
+    "commissions.statement": 5,
+    "markings.collect": 9,
+    "markings.collection": 2,
+    "markings.collections": 2,
+    "markings.reverse": 20,
+    "markings.route": 2,
+    "ops.docs": 0,
+    "ops.docs_asset": 0,
+    "ops.health": 1,
+    "ops.live": 0,
+    "ops.openapi_document": 0,
+    "payments.add_payment_account": 7,
+    "payments.approve": 11,
+    "payments.cancel": 13,
+    "payments.fail": 13,
+    "payments.make_code": 6,
+    "payments.pay_cash": 17,
+    "payments.pay_transfer": 16,
+    "payments.payment_account": 2,
+    "payments.payment_accounts": 2,
+    "payments.reject": 12,
+    "payments.remove_payment_account": 4,
+    "payments.request": 2,
+    "payments.request_payment": 13,
+    "payments.requests": 2,
+    "reports.four_pots": 2,
+    "reports.savings_statement": 3,
+    "reports.trial_balance": 2,
+    "savings.account": 2,
+    "savings.accounts": 2,
+    "savings.card": 2,
+    "savings.change_terms": 7,
+    "savings.end_early": 8,
+    "savings.extend": 9,
+    "savings.open_account": 15,
+    "savings.preview": 4,
+    "savings.roll_over": 13,
+    "settings.add_holiday": 4,
+    "settings.change_settings": 6,
+    "settings.holidays": 2,
+    "settings.remove_holiday": 4,
+    "settings.settings": 2,
+    "users.accept": 5,
+    "users.add_member": 7,
+    "users.change_member": 4,
+    "users.change_role": 7,
+    "users.deactivate": 4,
+    "users.deactivate_user": 5,
+    "users.hand_over": 8,
+    "users.member": 2,
+    "users.members": 2,
+    "users.reactivate": 4,
+    "users.reactivate_user": 5,
+    "users.reject": 3,
+    "users.renew_invitation": 6,
+    "users.users": 2,
+}
+
+
+class Meter:
+    """Counts the statements of each request by endpoint; of several requests the last one counts."""
+
+    def __init__(self, app):
+        self.app = app
+        self.statements = 0
+        self.cost = Counter()
+
+    def __enter__(self):
+        with self.app.app_context():
+            self.engine = db.engine
+        event.listen(self.engine, "before_cursor_execute", self._count)
+        self.app.before_request_funcs.setdefault(None, []).insert(0, self._start)
+        self.app.teardown_request_funcs.setdefault(None, []).append(self._note)
+        return self
+
+    def __exit__(self, *_):
+        event.remove(self.engine, "before_cursor_execute", self._count)
+        self.app.before_request_funcs[None].remove(self._start)
+        self.app.teardown_request_funcs[None].remove(self._note)
+
+    def _count(self, *_):
+        self.statements += 1
+
+    def _start(self):
+        self.statements = 0
+
+    def _note(self, _error):
+        self.cost[request.endpoint] = self.statements
+
+
+@pytest.fixture(scope="module")
+def measured(app, staff) -> Counter:
+    """The cost of every endpoint, measured over a day that calls each of them at least once with success."""
+    cast = Cast(staff, name="Counting House")
+    with Meter(app) as meter:
+        _people(cast)
+        account = _savings(cast)
+        _payments(cast, account)
+        _reads(cast, account)
+        _signing_in_and_out(cast)
+    return meter.cost
+
+
+def _people(cast):
+    ada, staff = cast.ada, cast.staff
+    admin = {"full_name": "X", "phone": new_phone()}
+    business = staff.ok("POST", "/businesses", {"name": "Another", "admin": admin})["business"]
+    staff.ok("PATCH", f"/businesses/{business['id']}", {"name": "Other"})
+    for path in ("/businesses", f"/businesses/{business['id']}", "/users", "/platform/audit"):
+        staff.ok("GET", path)
+    unit = ada.ok("POST", "/units", {"name": "Oshodi"})
+    ada.ok("PATCH", f"/units/{unit['id']}", {"name": "Oshodi 2"})
+    agent = cast.join("agent", "Spare Agent")
+    refused = cast.add("customer", "No Thanks", parent=agent, phone=new_phone())
+    Client(cast.app).ok("POST", "/invitations/reject", {"token": refused["invitation_token"]})
+    ada.ok("POST", f"/members/{refused['id']}/invitation")
+    ada.ok("PATCH", f"/members/{refused['id']}", {"full_name": "Perhaps"})
+    ada.ok("POST", f"/members/{agent.id}/hand-over", {"to_member_id": cast.emeka.id})
+    ada.ok("POST", f"/members/{agent.id}/role", {"role": "sub_agent", "parent_id": cast.emeka.id})
+    ada.ok("POST", f"/members/{agent.id}/deactivate", {"reason": "x"})
+    ada.ok("POST", f"/members/{agent.id}/reactivate", {"reason": "x"})
+    staff.ok("POST", f"/users/{agent.user_id}/deactivate", {"reason": "x"})
+    staff.ok("POST", f"/users/{agent.user_id}/reactivate", {"reason": "x"})
+    ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0})
+    feast = {"day": str(date.today() + timedelta(days=400)), "name": "Feast"}
+    ada.ok("POST", "/settings/holidays", feast)
+    ada.ok("DELETE", f"/settings/holidays?day={feast['day']}")
+
+
+def _savings(cast) -> dict:
+    chidi = cast.chidi
+    chidi.ok("POST", "/savings/preview", {"kind": "daily", "contribution": 100})
+    account = cast.open_account(cast.funke, by=chidi)
+    path = f"/savings/{account['id']}"
+    first = cast.mark(account, days=2)
+    chidi.ok("POST", f"/collections/{first['collection_id']}/reversal", {"reason": "x"})
+    cast.mark(account, days=2)
+    cast.mark(account)
+    chidi.ok("POST", f"{path}/terms", {"contribution": 60_000})
+    chidi.ok("POST", f"{path}/extend", {"cycles": 1})
+    short = cast.open_account(cast.gbenga, by=chidi)
+    cast.mark(short)
+    chidi.ok("POST", f"/savings/{short['id']}/end", {"reason": "x"})
+    chidi.ok("POST", f"/savings/{short['id']}/roll-over")
+    cast.mark(account, days=3)
+    return account
+
+
+def _payments(cast, account):
+    ada, funke = cast.ada, cast.funke
+    bank = {"bank_code": "011", "account_number": "0000014579", "account_name": "Funke Bello"}
+    number = funke.ok("POST", "/payment-accounts", bank)
+    wire = {"account_id": account["id"], "amount": 500, "method": "transfer", "payment_account_id": number["id"]}
+    cash = {"account_id": account["id"], "amount": 500}
+
+    def ask(body, *, approved=True):
+        request = funke.ok("POST", "/payments", body)
+        if approved:
+            ada.ok("POST", f"/payments/{request['id']}/approve")
+        return f"/payments/{request['id']}"
+
+    ada.ok("POST", f"{ask(cash, approved=False)}/reject", {"reason": "x"})
+    funke.ok("POST", f"{ask(cash)}/cancel", {"reason": "x"})
+    ada.ok("POST", f"{ask(wire)}/fail", {"reason": "x"})
+    ada.ok("POST", f"{ask(wire)}/pay-transfer", {"bank_reference": "BANK-0001"})
+    path = ask(cash)
+    code = funke.ok("POST", f"{path}/code")["code"]
+    cast.chidi.ok("POST", f"{path}/pay-cash", {"code": code})
+    funke.ok("GET", path)
+    funke.ok("GET", f"/payment-accounts/{number['id']}")
+    funke.ok("DELETE", f"/payment-accounts/{number['id']}")
+
+
+def _reads(cast, account):
+    for path in (
+        "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
+        "/settings /settings/holidays /reports/trial-balance /reports/four-pots /auth/sessions /auth/me "
+        f"/members/{cast.funke.id} /savings/{account['id']} /savings/{account['id']}/card "
+        f"/savings/{account['id']}/statement /commissions/agents/{cast.chidi.id}/statement"
+    ).split():
+        cast.ada.ok("GET", path)
+    collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
+    cast.ada.ok("GET", f"/collections/{collection['id']}")
+    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json"):
+        assert cast.ada.get(path).status == 200
+
+
+def _signing_in_and_out(cast):
+    person, other = cast.join("customer", "Comes And Goes", parent=cast.chidi), Client(cast.app)
+    tokens = other.sign_in(person.phone, PIN)
+    other.token = other.ok("POST", "/auth/refresh", {"refresh_token": tokens["refresh_token"]})["access_token"]
+    other.token = other.ok("POST", "/auth/secret", {"current": PIN, "new": "806241"})["access_token"]
+    other.ok("POST", "/auth/switch-business", {"business_id": cast.business_id})
+    another = Client(cast.app)
+    another.sign_in(person.phone, "806241")
+    session = another.ok("GET", "/auth/sessions")["items"][1]
+    another.ok("DELETE", f"/auth/sessions/{session['id']}")
+    another.ok("POST", "/auth/logout")
+    another.sign_in(person.phone, "806241")
+    another.ok("POST", "/auth/logout-all")
+    another.sign_in(person.phone, "806241")
+
+
+def test_every_endpoint_has_its_number(app):
+    assert set(PINNED) == {endpoint for endpoint, function in app.view_functions.items() if hasattr(function, "view")}
+
+
+def test_no_endpoint_costs_more_or_less_than_its_number(measured):
+    assert dict(measured) == PINNED
