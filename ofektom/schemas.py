@@ -4,6 +4,7 @@ import re
 from datetime import UTC, date
 
 import phonenumbers
+from flask import g
 from marshmallow import RAISE, ValidationError, fields, validate
 from marshmallow import Schema as MarshmallowSchema
 
@@ -82,6 +83,15 @@ def Amount(*, low: int = 1, high: int = MAX_AMOUNT, **kwargs) -> Whole:
     """Money in the currency's minor unit (kobo)."""
     kwargs.setdefault("metadata", {"description": "minor units of the currency (kobo for NGN)"})
     return Whole(low=low, high=high, **kwargs)
+
+
+class Currency(fields.String):
+    """Beside every amount in an answer: the currency of the business the caller works in."""
+
+    _CHECK_ATTRIBUTE = False
+
+    def _serialize(self, value, attr, obj, **kwargs):
+        return g.actor.currency
 
 
 def Choice(enum, **kwargs) -> fields.String:

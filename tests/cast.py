@@ -25,7 +25,7 @@ def new_phone() -> str:
 
 
 def documented(app: Flask, method: str, path: str) -> set[str]:
-    """The error codes that the OpenAPI document promises for a request; those of no view at all when nothing matches."""
+    """The error codes that the OpenAPI document promises for a request, or those of no view at all."""
     try:
         rule, _ = app.url_map.bind("localhost").match(path.partition("?")[0], method, return_rule=True)
     except HTTPException:

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import Day, Id, LedgerLineOut, PageIn, Schema
+from ofektom.schemas import Currency, Day, Id, LedgerLineOut, PageIn, Schema
 from ofektom.views import page_of
 
 
@@ -17,6 +17,7 @@ class StatementQuery(PageIn):
 
 
 class CommissionOut(Schema):
+    currency = Currency()
     id = fields.Integer()
     account_id = fields.Integer()
     cycle = fields.Integer()
@@ -28,6 +29,7 @@ class CommissionOut(Schema):
 
 
 class StatementOut(Schema):
+    currency = Currency()
     agent_id = fields.Integer()
     balance = fields.Integer(metadata={"description": "minor units the business owes the collector"})
     cycles = fields.Integer(metadata={"description": "commissions of the period"})

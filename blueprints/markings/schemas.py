@@ -3,7 +3,7 @@
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from blueprints.savings.rules import MAX_SLOTS
-from ofektom.schemas import Amount, Day, Id, Moment, PageIn, Schema, Whole
+from ofektom.schemas import Amount, Currency, Day, Id, Moment, PageIn, Schema, Whole
 from ofektom.views import page_of
 
 
@@ -29,6 +29,7 @@ class MarkedSlotOut(Schema):
 
 
 class ReceiptOut(Schema):
+    currency = Currency()
     collection_id = fields.Integer()
     account_id = fields.Integer()
     tracking_number = fields.String()
@@ -43,6 +44,7 @@ class ReceiptOut(Schema):
 
 
 class CollectionOut(Schema):
+    currency = Currency()
     id = fields.Integer()
     account_id = fields.Integer()
     collector_id = fields.Integer()
@@ -68,6 +70,7 @@ class RouteQuery(PageIn):
 
 
 class StopOut(Schema):
+    currency = Currency()
     account_id = fields.Integer()
     tracking_number = fields.String()
     customer_id = fields.Integer()

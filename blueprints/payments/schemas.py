@@ -3,7 +3,7 @@
 from marshmallow import fields, validate
 
 from blueprints.payments.rules import PayMethod, RequestStatus
-from ofektom.schemas import Amount, Choice, Digits, Id, PageIn, Schema, Text
+from ofektom.schemas import Amount, Choice, Currency, Digits, Id, PageIn, Schema, Text
 from ofektom.views import page_of
 
 
@@ -37,6 +37,7 @@ class RequestIn(Schema):
 
 
 class RequestOut(Schema):
+    currency = Currency()
     id = fields.Integer()
     account_id = fields.Integer()
     customer_id = fields.Integer()

@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import LedgerLineOut, Schema
+from ofektom.schemas import Currency, LedgerLineOut, Schema
 
 
 class TrialLineOut(Schema):
@@ -12,6 +12,7 @@ class TrialLineOut(Schema):
 
 
 class TrialBalanceOut(Schema):
+    currency = Currency()
     lines = fields.List(fields.Nested(TrialLineOut))
     debits = fields.Integer()
     credits = fields.Integer()
@@ -19,6 +20,7 @@ class TrialBalanceOut(Schema):
 
 
 class FourPotsOut(Schema):
+    currency = Currency()
     customer_liabilities = fields.Integer(metadata={"description": "savings and payouts on hold"})
     business_cash_and_bank = fields.Integer()
     agents_cash = fields.Integer()
@@ -32,6 +34,7 @@ class FourPotsOut(Schema):
 
 
 class SavingsStatementOut(Schema):
+    currency = Currency()
     account_id = fields.Integer()
     tracking_number = fields.String()
     balance = fields.Integer()

@@ -5,7 +5,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from blueprints.savings.rules import PlanKind, State
 from blueprints.settings.rules import MAX_CYCLE_DAYS, CycleKind
 from blueprints.settings.schemas import Weekdays
-from ofektom.schemas import Amount, Choice, Day, Id, PageIn, Schema, Text, Whole
+from ofektom.schemas import Amount, Choice, Currency, Day, Id, PageIn, Schema, Text, Whole
 from ofektom.views import page_of
 
 MAX_CYCLES = 120
@@ -42,6 +42,7 @@ class AccountIn(PlanIn):
 
 
 class OutlineOut(Schema):
+    currency = Currency()
     contribution = fields.Integer()
     slots = fields.Integer()
     cycles = fields.Integer()
@@ -54,6 +55,7 @@ class OutlineOut(Schema):
 
 
 class AccountOut(Schema):
+    currency = Currency()
     id = fields.Integer()
     tracking_number = fields.String()
     customer_id = fields.Integer()

@@ -4,7 +4,7 @@ from marshmallow import ValidationError, fields
 
 from blueprints.settings.rules import MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned, weekday_list, weekday_mask
 from ofektom.money import BASIS_POINTS
-from ofektom.schemas import Amount, Choice, Day, Schema, StrictBoolean, Text, Whole
+from ofektom.schemas import Amount, Choice, Currency, Day, Schema, StrictBoolean, Text, Whole
 
 _VALUE = "basis points for percent, minor units for flat, unused for one_day"
 
@@ -42,6 +42,7 @@ class SettingsIn(Schema):
 
 
 class SettingsOut(Schema):
+    currency = Currency()
     commission_kind = fields.String()
     commission_value = fields.Integer()
     commission_cap = fields.Integer(allow_none=True)

@@ -1,7 +1,7 @@
 """How many SQL statements each endpoint costs, the one that reads who is calling included.
 
-A number that changes is a change of the design: the commit that changes it says why. A read costs two, the caller and the answer;
-a cash marking nine, eight of them in its transaction (three more where a cycle begins).
+A number that changes is a change of the design: the commit that changes it says why. A read costs two, the caller and
+the answer; a cash marking nine, eight of them in its transaction (three more where a cycle begins).
 """
 
 from collections import Counter

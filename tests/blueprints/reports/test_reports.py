@@ -14,6 +14,7 @@ def test_the_pots_cover_what_customers_are_owed(fresh_cast):
     fresh_cast.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": 30_000})
     pots = fresh_cast.ada.ok("GET", "/reports/four-pots")
     assert pots == {
+        "currency": "NGN",
         "customer_liabilities": 120_000,
         "business_cash_and_bank": 0,
         "agents_cash": 170_000,

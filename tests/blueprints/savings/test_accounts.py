@@ -18,6 +18,7 @@ def march(fresh_cast, calendar):
 def test_a_preview_tells_what_a_plan_comes_to_and_stores_nothing(march):
     outline = march.chidi.ok("POST", "/savings/preview", {"kind": "daily", "contribution": DAY, "cycles": 2})
     assert outline == {
+        "currency": "NGN",
         "contribution": DAY,
         "slots": 62,
         "cycles": 2,

@@ -8,6 +8,7 @@ import pytest
 def test_the_defaults_are_the_fields_tradition(fresh_cast):
     settings = fresh_cast.chidi.ok("GET", "/settings")
     assert settings == {
+        "currency": "NGN",
         "commission_kind": "one_day",
         "commission_value": 0,
         "commission_cap": None,
