@@ -173,6 +173,15 @@ def refund_guess(subject: str) -> None:
         connection.execute(update(GuessBudget).where(GuessBudget.subject == subject).values(values))
 
 
+def prove(subject: str, secret: str, hashed: str | None) -> bool:
+    """Whether `secret` is the one behind `hashed`, at the cost of a guess when it is not. Raises TooManyGuesses."""
+    spend_guess(subject)
+    if not verify_secret(secret, hashed):
+        return False
+    refund_guess(subject)
+    return True
+
+
 def forget_guesses() -> int:
     """Delete budgets in which nothing happened for a day; returns how many."""
     old = GuessBudget.day_began_at < clock.now() - timedelta(hours=25)

@@ -59,6 +59,15 @@ def init_app(app: Flask, settings: Settings) -> None:
     db.init_app(app)
 
 
+def apply(row, changes: dict) -> dict:
+    """Set columns of a mapped row and write them; returns what they were, for the audit row."""
+    before = {name: getattr(row, name) for name in changes}
+    for name, value in changes.items():
+        setattr(row, name, value)
+    db.session.flush()
+    return before
+
+
 class Rehearsal(Exception):
     """Leaves a transaction with nothing kept and carries `result` out of it (a dry run)."""
 

@@ -30,11 +30,8 @@ def _prove(column: str, value: str, secret: str):
     user = queries.find_user(column, value)
     db.session.rollback()  # hand the connection back before hashing
     subject = f"user:{user.id}" if user else f"login:{credentials.hash_token(value)}"
-    credentials.spend_guess(subject)
-    known = credentials.verify_secret(secret, user.secret_hash if user else None)
-    if not (known and user.is_active):
+    if not credentials.prove(subject, secret, user.secret_hash if user and user.is_active else None):
         raise WrongCredentials
-    credentials.refund_guess(subject)
     return user
 
 
@@ -142,11 +139,8 @@ def change_secret(*, actor: Actor, current: str, new: str) -> dict:
     kind = credentials.check_secret(new, needs_password=needs_password)
     column = db.session.execute(select(User.secret_hash).where(User.id == actor.user_id)).scalar_one()
     db.session.rollback()
-    subject = f"user:{actor.user_id}"
-    credentials.spend_guess(subject)
-    if not credentials.verify_secret(current, column):
+    if not credentials.prove(f"user:{actor.user_id}", current, column):
         raise WrongCredentials
-    credentials.refund_guess(subject)
     return _replace_secret(actor=actor, known_hash=column, hashed=credentials.hash_secret(new), kind=kind)
 
 

@@ -10,7 +10,7 @@ from blueprints.settings.rules import OF_THE_BUSINESS, AccountKind
 from blueprints.settings.services import open_settings
 from blueprints.users.services import invite
 from ofektom import audit, ledger
-from ofektom.database import verb
+from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Role
@@ -50,10 +50,7 @@ def change_business(*, actor: Actor, business_id: int, changes: dict) -> dict:
     business = db.session.get(Business, business_id, with_for_update=True, populate_existing=True)
     if business is None:
         raise NotFound
-    before = {name: getattr(business, name) for name in changes}
-    for name, value in changes.items():
-        setattr(business, name, value)
-    db.session.flush()
+    before = apply(business, changes)
     audit.record(
         "businesses.changed",
         "business",
@@ -83,10 +80,7 @@ def change_unit(*, actor: Actor, unit_id: int, changes: dict) -> dict:
     unit = db.session.scalar(query)
     if unit is None:
         raise NotFound
-    before = {name: getattr(unit, name) for name in changes}
-    for name, value in changes.items():
-        setattr(unit, name, value)
-    db.session.flush()
+    before = apply(unit, changes)
     audit.record("units.changed", "unit", unit_id, actor=actor, before=before, after=changes)
     return _card(unit)
 

@@ -8,7 +8,7 @@ from blueprints.settings import queries
 from blueprints.settings.models import BusinessSettings, Holiday
 from blueprints.settings.rules import HolidayPassed, check_policy, readable
 from ofektom import audit
-from ofektom.database import verb
+from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor
@@ -23,15 +23,11 @@ def open_settings(business_id: int) -> None:
 def change_settings(*, actor: Actor, changes: dict) -> dict:
     """Change some settings and return all of them. Raises ContradictoryPolicy."""
     settings = db.session.get(BusinessSettings, actor.business_id, with_for_update=True, populate_existing=True)
-    before = queries.settings_of(actor.business_id)
-    for name, value in changes.items():
-        setattr(settings, name, value)
+    before = apply(settings, changes)
     check_policy(kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned)
-    db.session.flush()
-    after = queries.settings_of(actor.business_id)
-    old, new = (readable({name: facts[name] for name in changes}) for facts in (before, after))
+    old, new = readable(before), readable(changes)
     audit.record("settings.changed", "business", actor.business_id, actor=actor, before=old, after=new)
-    return after
+    return queries.settings_of(actor.business_id)
 
 
 @verb

@@ -22,7 +22,7 @@ from blueprints.users.rules import (
 from ofektom import audit, clock, credentials, ledger
 from ofektom.auth import Session
 from ofektom.credentials import hash_token, new_token
-from ofektom.database import verb
+from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role, User
@@ -139,10 +139,7 @@ def _check_parent(business_id: int, role: str, parent_id: int | None) -> None:
 def change_member(*, actor: Actor, member_id: int, changes: dict) -> dict:
     """Change the business's own note of a member: full_name, phone, unit_id. Raises NotFound, UnknownUnit."""
     member = queries.lock_member(actor.business_id, member_id)
-    before = {name: getattr(member, name) for name in changes}
-    for name, value in changes.items():
-        setattr(member, name, value)
-    db.session.flush()
+    before = apply(member, changes)
     audit.record("members.changed", "member", member_id, actor=actor, before=before, after=changes)
     return _card(member)
 
@@ -273,11 +270,8 @@ def accept(*, token: str, secret: str) -> dict:
     if known_hash is None:
         kind = credentials.check_secret(secret, needs_password=needs_password)
         return _accept(token=token, new_hash=credentials.hash_secret(secret), kind=kind)
-    subject = f"user:{user_id}"
-    credentials.spend_guess(subject)
-    if not credentials.verify_secret(secret, known_hash):
+    if not credentials.prove(f"user:{user_id}", secret, known_hash):
         raise WrongCredentials
-    credentials.refund_guess(subject)
     if needs_password and known_kind == "pin":
         raise PasswordRequired
     return _accept(token=token, new_hash=None, kind=None)

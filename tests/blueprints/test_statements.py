@@ -73,7 +73,7 @@ PINNED = {
     "savings.preview": 4,
     "savings.roll_over": 13,
     "settings.add_holiday": 4,
-    "settings.change_settings": 6,
+    "settings.change_settings": 5,
     "settings.holidays": 2,
     "settings.remove_holiday": 4,
     "settings.settings": 2,
