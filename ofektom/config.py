@@ -30,6 +30,7 @@ class Settings:
     lock_timeout_ms: int
     idle_in_transaction_timeout_ms: int
     request_deadline_seconds: float
+    proxy_hops: int
     max_body_bytes: int
     argon2_memory_kib: int
     argon2_passes: int
@@ -75,6 +76,7 @@ def _read(env: Env) -> dict:
         "lock_timeout_ms": env.int("DB_LOCK_TIMEOUT_MS", 2000),
         "idle_in_transaction_timeout_ms": env.int("DB_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10000),
         "request_deadline_seconds": env.float("REQUEST_DEADLINE_SECONDS", 8.0),
+        "proxy_hops": env.int("PROXY_HOPS", 0),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 1_000_000),
         "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 19_456),
         "argon2_passes": env.int("ARGON2_PASSES", 2),

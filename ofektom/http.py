@@ -8,6 +8,7 @@ import uuid
 
 import orjson
 from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter, ValidationError
 
 from ofektom.errors import BodyTooLarge, MalformedRequest, UnsupportedMediaType
@@ -109,5 +110,8 @@ def init_app(app: Flask) -> None:
     app.url_map.converters["id"] = IdConverter
     app.url_map.strict_slashes = False
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_BODY_BYTES"]
+    hops = app.config["PROXY_HOPS"]
+    if hops:  # only as many as there are: a client can write the header too
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
     app.before_request(begin_request)
     app.after_request(finish_response)

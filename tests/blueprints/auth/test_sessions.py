@@ -1,7 +1,10 @@
 """Signing in and out over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
+from ofektom.app import create_app
 from tests.cast import PASSWORD, PIN, Client, Person, new_phone
 
 
@@ -143,3 +146,15 @@ def test_a_session_without_a_business_says_so(cast):
 
 def test_a_super_admin_needs_a_password(staff):
     assert staff.post("/auth/secret", {"current": PASSWORD, "new": PIN}).code == "auth.weak_password"
+
+
+@pytest.mark.parametrize(("hops", "address"), [(0, "127.0.0.1"), (1, "203.0.113.9")])
+def test_a_session_notes_the_address_that_a_trusted_proxy_saw(settings, app, cast, hops, address):
+    """What the caller wrote into the header himself stands further left and is not believed."""
+    behind = create_app(replace(settings, proxy_hops=hops), testing=True)
+    person = cast.join("customer", "Sola Ade", parent=cast.chidi)
+    client = Client(behind)
+    forwarded = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    login = {"login": person.phone, "secret": PIN}
+    client.token = client.post("/auth/login", login, headers=forwarded)["access_token"]
+    assert client.ok("GET", "/auth/sessions")["items"][0]["address"] == address
