@@ -1,0 +1,90 @@
+"""The ledger locks accounts by their ids, whatever order they are named or stored in."""
+
+import threading
+
+import pytest
+from sqlalchemy import event, text
+
+from ofektom.extensions import db
+from tests.concurrency.race import scalar
+
+LOCK = "SELECT id FROM ledger_accounts WHERE business_id = :b AND kind = :kind AND owner_id = :owner FOR UPDATE"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE :pid = ANY(pg_blocking_pids(pid))"
+
+
+PLACE = "SELECT ctid FROM ledger_accounts WHERE business_id = :b AND kind = :kind AND owner_id = :owner"
+NO_INDEX = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off"
+
+
+@pytest.fixture
+def by_place(app):
+    """PostgreSQL reads tables from front to back, not by an index that happens to hold the rows sorted."""
+
+    def without_index(dbapi_connection, *_):
+        with dbapi_connection.cursor() as cursor:
+            cursor.execute(NO_INDEX)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "checkout", without_index)
+    yield
+    event.remove(engine, "checkout", without_index)
+    engine.dispose()
+
+
+@pytest.fixture
+def pair(cast, by_place) -> tuple[dict, object]:
+    """An account of funke's and an admin who joined after it was opened, so whose cash comes later by id.
+
+    In the table it comes first: the savings are written to until their row lies behind.
+    """
+    account = cast.open_account(cast.funke)
+    late = cast.join("admin", "Late Joiner")
+    for _ in range(20):
+        cast.mark(account)
+        if place(cast, "savings", account["id"]) > place(cast, "agent_cash", late.id):
+            return account, late
+    raise AssertionError("the row never moved behind")
+
+
+def place(cast, kind: str, owner: int) -> tuple[int, ...]:
+    """Where a row lies in its table: page and line."""
+    return tuple(map(int, scalar(cast.app, PLACE, b=cast.business_id, kind=kind, owner=owner).strip("()").split(",")))
+
+
+def test_the_lower_id_is_locked_first(cast, pair):
+    """While a marking waits for the savings, which have the lower id, the cash is still free."""
+    account, late = pair
+    answers = []
+    savings = {"b": cast.business_id, "kind": "savings", "owner": account["id"]}
+    cash = {"b": cast.business_id, "kind": "agent_cash", "owner": late.id}
+    with cast.app.app_context(), db.engine.connect() as holder, db.engine.connect() as other:
+        low, high = (other.execute(text(LOCK), names).scalar_one() for names in (savings, cash))
+        assert low < high
+        other.rollback()
+        holder.execute(text(LOCK), savings)
+        pid = holder.connection.dbapi_connection.info.backend_pid
+        marking = threading.Thread(target=lambda: answers.append(late.post(f"/savings/{account['id']}/markings", {})))
+        marking.start()
+        _wait_for_somebody_behind(cast.app, pid)
+        free = _is_free(other, cash)
+        holder.rollback()
+        marking.join(10)
+    assert free
+    assert [answer.status for answer in answers] == [201]
+
+
+def _wait_for_somebody_behind(app, pid: int) -> None:
+    pause = threading.Event()
+    for _ in range(400):
+        if scalar(app, WAITING, pid=pid):
+            return
+        pause.wait(0.005)
+    raise AssertionError("nobody waits")
+
+
+def _is_free(connection, names: dict) -> bool:
+    """Whether nobody holds the row: locked rows are skipped."""
+    free = connection.execute(text(f"{LOCK} SKIP LOCKED"), names).first() is not None
+    connection.rollback()
+    return free
