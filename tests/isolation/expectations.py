@@ -1,0 +1,240 @@
+"""What every endpoint expects: who may call it, what names a thing in its request, what a good request looks like.
+
+The matrix fails for an endpoint that is not here, and for an entry here that is no endpoint.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from tests.isolation.people import Persona
+from tests.isolation.world import World
+
+NOT_FOUND = (404, "not_found")
+NOTHING = (200, None)  # a filter by something out of sight is a page without items
+PLATFORM = "super_admin"
+ADMIN = "admin"
+STAFF = "admin agent sub_agent"
+MEMBERS = "admin agent sub_agent customer"
+SIGNED_IN = "signed_in"
+PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A place of a request that names a thing of `kind`, and the answer when that thing is out of sight.
+
+    `refusal_by_role` says where a role is answered otherwise; `beside` are body fields that go along.
+    """
+
+    place: str
+    name: str
+    kind: str
+    refusal: tuple[int, str | None] = NOT_FOUND
+    refusal_by_role: dict[str, tuple[int, str]] = field(default_factory=dict)
+    beside: dict = field(default_factory=dict)
+    optional: bool = False
+
+    def refused(self, role: str | None) -> tuple[int, str | None]:
+        return self.refusal_by_role.get(role, self.refusal)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a body is made from: who asks, in which world, and the things the request names."""
+
+    world: World
+    persona: Persona
+    things: dict
+
+
+@dataclass(frozen=True)
+class Expected:
+    """`lists` is the kind of thing whose ids the items of the answer carry."""
+
+    roles: str
+    references: tuple[Reference, ...] = ()
+    body: Callable[[Asked], dict] | dict | None = None
+    path: dict = field(default_factory=dict)
+    query: dict = field(default_factory=dict)
+    lists: str | None = None
+
+    def make_body(self, asked: Asked) -> dict | None:
+        return self.body(asked) if callable(self.body) else self.body
+
+
+def path(name: str, kind: str, **more) -> Reference:
+    return Reference("path", name, kind, **more)
+
+
+def in_body(name: str, kind: str, status: int, code: str, **more) -> Reference:
+    return Reference("body", name, kind, (status, code), **more)
+
+
+def filtered_by(name: str, kind: str) -> Reference:
+    return Reference("query", name, kind, NOTHING, optional=True)
+
+
+def day(ahead: int) -> str:
+    return (date.today() + timedelta(days=ahead)).isoformat()
+
+
+ACCOUNT = path("account_id", "account")
+REASON = {"reason": "Asked for by the customer"}
+PLAN = {"kind": "daily", "contribution": 50_000}
+BANK = {"bank_code": "100004", "account_number": "5550001112", "account_name": "Somebody"}
+OF_AN_ACCOUNT = {"object_type": "savings_account"}
+FILTERS_OF_AUDIT = (filtered_by("object_id", "account"), filtered_by("membership_id", "collector"))
+PARENT = in_body(
+    "parent_id",
+    "collector",
+    422,
+    "members.wrong_parent",
+    refusal_by_role={"agent": (403, "members.not_yours"), "sub_agent": (403, "members.not_yours")},
+)
+UNIT = in_body("unit_id", "unit", 422, "members.unknown_unit", optional=True)
+PAYMENT_ACCOUNT = in_body(
+    "payment_account_id",
+    "payment_account",
+    422,
+    "payments.unknown_account",
+    beside={"method": "transfer"},
+    optional=True,
+)
+
+
+def change_secret(asked: Asked) -> dict:
+    return {"current": asked.persona.secret, "new": "an even longer passphrase"}
+
+
+def login(asked: Asked) -> dict:
+    passerby = asked.world.home.cast.passerby
+    return {"login": passerby.phone, "secret": passerby.secret}
+
+
+def refresh(asked: Asked) -> dict:
+    return {"refresh_token": asked.world.home.cast.passerby.spare_tokens["refresh_token"]}
+
+
+def accept(asked: Asked) -> dict:
+    return {"token": asked.world.home.invitation_token, "secret": "739154"}
+
+
+def refuse(asked: Asked) -> dict:
+    return {"token": asked.world.home.invitation_token}
+
+
+def code(asked: Asked) -> dict:
+    return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
+
+
+OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
+
+EXPECTED: dict[str, Expected] = {
+    "audit.events": Expected(ADMIN, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
+    "audit.platform_events": Expected(PLATFORM, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
+    "auth.change_secret": Expected(SIGNED_IN, body=change_secret),
+    "auth.end_session": Expected(SIGNED_IN, (path("session_id", "session"),)),
+    "auth.login": Expected(PUBLIC, body=login),
+    "auth.logout": Expected(SIGNED_IN),
+    "auth.logout_all": Expected(SIGNED_IN),
+    "auth.me": Expected(SIGNED_IN),
+    "auth.refresh": Expected(PUBLIC, body=refresh),
+    "auth.sessions": Expected(SIGNED_IN),
+    "auth.switch_business": Expected(
+        SIGNED_IN, (in_body("business_id", "workplace", 404, "auth.not_a_member"),), body={}
+    ),
+    "businesses.add_unit": Expected(ADMIN, body={"name": "New Market"}),
+    "businesses.business": Expected(PLATFORM, (path("business_id", "business"),)),
+    "businesses.businesses": Expected(PLATFORM, lists="business"),
+    "businesses.change_business": Expected(
+        PLATFORM, (path("business_id", "business"),), body={"name": "Renamed", "is_active": False}
+    ),
+    "businesses.change_unit": Expected(ADMIN, (path("unit_id", "unit"),), body={"name": "Renamed"}),
+    "businesses.open_business": Expected(PLATFORM, body=OPENED),
+    "businesses.own_business": Expected(MEMBERS),
+    "businesses.units": Expected(STAFF, lists="unit"),
+    "commissions.commissions": Expected(
+        STAFF, (filtered_by("agent_id", "collector"), filtered_by("account_id", "account"))
+    ),
+    "commissions.statement": Expected(
+        STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
+    ),
+    "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
+    "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
+    "markings.collections": Expected(
+        MEMBERS, (filtered_by("account_id", "account"), filtered_by("collector_id", "collector")), lists="collection"
+    ),
+    "markings.reverse": Expected(STAFF, (path("collection_id", "collection"),), body=REASON),
+    "markings.route": Expected(STAFF, (filtered_by("collector_id", "collector"),)),
+    "ops.docs": Expected(PUBLIC),
+    "ops.docs_asset": Expected(PUBLIC, path={"name": "swagger-ui.css"}),
+    "ops.health": Expected(PUBLIC),
+    "ops.live": Expected(PUBLIC),
+    "ops.openapi_document": Expected(PUBLIC),
+    "payments.add_payment_account": Expected(
+        MEMBERS, (in_body("customer_id", "customer", 422, "savings.not_a_customer"),), body=BANK
+    ),
+    "payments.approve": Expected(ADMIN, (path("request_id", "request"),)),
+    "payments.cancel": Expected(MEMBERS, (path("request_id", "request_of_collector"),), body=REASON),
+    "payments.fail": Expected(ADMIN, (path("request_id", "request_to_pay_transfer"),), body=REASON),
+    "payments.make_code": Expected("customer", (path("request_id", "request_to_pay_cash"),)),
+    "payments.pay_cash": Expected(STAFF, (path("request_id", "request_to_pay_cash"),), body=code),
+    "payments.pay_transfer": Expected(
+        ADMIN, (path("request_id", "request_to_pay_transfer"),), body={"bank_reference": "FT-2026-0001"}
+    ),
+    "payments.payment_account": Expected(MEMBERS, (path("payment_account_id", "payment_account"),)),
+    "payments.payment_accounts": Expected(MEMBERS, (filtered_by("customer_id", "customer"),), lists="payment_account"),
+    "payments.reject": Expected(ADMIN, (path("request_id", "request"),), body=REASON),
+    "payments.remove_payment_account": Expected(MEMBERS, (path("payment_account_id", "payment_account"),)),
+    "payments.request": Expected(MEMBERS, (path("request_id", "request"),)),
+    "payments.request_payment": Expected(
+        MEMBERS, (in_body("account_id", "account", 404, "not_found"), PAYMENT_ACCOUNT), body={"amount": 10_000}
+    ),
+    "payments.requests": Expected(
+        MEMBERS, (filtered_by("account_id", "account"), filtered_by("customer_id", "customer")), lists="request"
+    ),
+    "reports.four_pots": Expected(ADMIN),
+    "reports.savings_statement": Expected(MEMBERS, (ACCOUNT,)),
+    "reports.trial_balance": Expected(ADMIN),
+    "savings.account": Expected(MEMBERS, (ACCOUNT,)),
+    "savings.accounts": Expected(
+        MEMBERS, (filtered_by("customer_id", "customer"), filtered_by("collector_id", "collector")), lists="account"
+    ),
+    "savings.card": Expected(MEMBERS, (ACCOUNT,)),
+    "savings.change_terms": Expected(STAFF, (ACCOUNT,), body={"contribution": 60_000}),
+    "savings.end_early": Expected(STAFF, (ACCOUNT,), body=REASON),
+    "savings.extend": Expected(STAFF, (ACCOUNT,), body={"cycles": 1}),
+    "savings.open_account": Expected(
+        STAFF, (in_body("customer_id", "customer", 422, "savings.not_a_customer"),), body=PLAN
+    ),
+    "savings.preview": Expected(STAFF, body=PLAN),
+    "savings.roll_over": Expected(STAFF, (path("account_id", "account_completed"),), body={}),
+    "settings.add_holiday": Expected(ADMIN, body={"day": day(300), "name": "New Holiday"}),
+    "settings.change_settings": Expected(ADMIN, body={"backdating_days": 2}),
+    "settings.holidays": Expected(STAFF),
+    "settings.remove_holiday": Expected(ADMIN, (Reference("query", "day", "holiday"),)),
+    "settings.settings": Expected(STAFF),
+    "users.accept": Expected(PUBLIC, body=accept),
+    "users.add_member": Expected(STAFF, (PARENT, UNIT), body={"role": "customer", "full_name": "New Customer"}),
+    "users.change_member": Expected(ADMIN, (path("member_id", "member"), UNIT), body={"full_name": "Renamed"}),
+    "users.change_role": Expected(
+        ADMIN,
+        (path("member_id", "agent"), in_body("parent_id", "agent", 422, "members.wrong_parent")),
+        body={"role": "sub_agent"},
+    ),
+    "users.deactivate": Expected(ADMIN, (path("member_id", "member"),), body=REASON),
+    "users.deactivate_user": Expected(PLATFORM, (path("user_id", "user"),), body=REASON),
+    "users.hand_over": Expected(
+        ADMIN, (path("member_id", "agent"), in_body("to_member_id", "agent", 404, "not_found")), body={}
+    ),
+    "users.member": Expected(MEMBERS, (path("member_id", "member"),)),
+    "users.members": Expected(
+        MEMBERS, (filtered_by("parent_id", "collector"), filtered_by("unit_id", "unit")), lists="member"
+    ),
+    "users.reactivate": Expected(ADMIN, (path("member_id", "member_deactivated"),), body=REASON),
+    "users.reactivate_user": Expected(PLATFORM, (path("user_id", "user"),), body=REASON),
+    "users.reject": Expected(PUBLIC, body=refuse),
+    "users.renew_invitation": Expected(ADMIN, (path("member_id", "member_invited"),)),
+    "users.users": Expected(PLATFORM, lists="user"),
+}
