@@ -126,7 +126,7 @@ def seal(business_id: int) -> int:
 
 
 def broken_seals(business_id: int) -> list[int]:
-    """The positions of a business's chain at which rows or links do not match their digest."""
+    """The positions of a business's chain at which rows or links do not match their digest; 0 when a seal is gone."""
     broken, previous, expected = [], GENESIS, 1
     for link in db.session.execute(_chain(business_id).order_by(AuditSeal.position)):
         covered = (
@@ -138,7 +138,13 @@ def broken_seals(business_id: int) -> list[int]:
         if link.position != expected or len(events) != link.rows or _digest(previous, events) != link.digest:
             broken.append(link.position)
         previous, expected = link.digest, link.position + 1
-    return broken
+    return [*broken, 0] if _sealed_without_a_seal(business_id) else broken
+
+
+def _sealed_without_a_seal(business_id: int) -> bool:
+    link = (AuditSeal.business_id == AuditEvent.business_id) & (AuditSeal.id == AuditEvent.seal_id)
+    orphan = select(AuditEvent.id).where(AuditEvent.business_id == business_id, AuditEvent.seal_id.is_not(None))
+    return db.session.scalar(orphan.where(~select(AuditSeal.id).where(link).exists()).limit(1)) is not None
 
 
 def _chain(business_id: int):

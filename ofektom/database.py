@@ -44,6 +44,8 @@ def engine_options(settings: Settings) -> dict:
         "pool_timeout": settings.pool_wait_seconds,
         "pool_recycle": 3600,
         "pool_pre_ping": True,
+        # Values of a failed statement would end up in the log.
+        "hide_parameters": True,
         "connect_args": {
             "connect_timeout": 2,
             "application_name": "ofektom",
@@ -109,11 +111,15 @@ def _run_once(function: Callable, args: tuple, kwargs: dict):
         session.flush()
         _commit()
         return result
+    except errors.Problem as refusal:
+        _commit() if refusal.keeps else session.rollback()
+        raise
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop("in_verb", None)
+        session.info.pop("posted_by", None)
 
 
 def _commit() -> None:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     case,
-    func,
     or_,
     select,
     text,
@@ -34,7 +33,7 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from ofektom import paging
 from ofektom.errors import Problem
 from ofektom.extensions import db
-from ofektom.identity import Actor, moment, row_id, tenant_id, within_tenant
+from ofektom.identity import moment, row_id, tenant_id, within_tenant
 from ofektom.money import MAX_AMOUNT
 
 NOBODY = 0  # the owner_id of the accounts that belong to the business itself
@@ -136,22 +135,22 @@ class LedgerPosting(db.Model):
 
 @dataclass(frozen=True)
 class Act:
-    """What an entry is for: its business, kind, unique reference, day, time and who acted."""
+    """Who acts in which business, on which business day, when."""
 
     business_id: int
-    kind: str
-    reference: str
     business_day: date
     at: datetime
     membership_id: int | None = None
 
 
 @dataclass(frozen=True)
-class Posted:
-    """An entry just made: its id and the balance after it of every account it touched, by Account."""
+class Entry:
+    """What is to be written: its kind, a reference that is unique in the business, and its movements."""
 
-    entry_id: int
-    balances: dict[Account, int]
+    kind: str
+    reference: str
+    movements: Sequence[Movement]
+    reverses_id: int | None = None
 
 
 def open_accounts(
@@ -163,23 +162,30 @@ def open_accounts(
     db.session.execute(upsert(LedgerAccount).values(rows).on_conflict_do_nothing())
 
 
-def post(act: Act, movements: Sequence[Movement], *, reverses_id: int | None = None) -> Posted:
-    """Write one entry with its movements and the balances they lead to: the one function through which money moves.
+def post(act: Act, *entries: Entry) -> dict[str, int]:
+    """Write entries and the balances they lead to: the one function through which money moves.
 
-    Two statements: lock the accounts in id order, then write everything. Raises InsufficientFunds when a balance would
-    leave its bounds, DuplicateReference and AlreadyReversed. Runs in the caller's transaction.
+    Two statements, however many entries: lock their accounts in id order, then write everything. A verb calls this
+    once, for locks taken bit by bit are taken in no order; a second call raises RuntimeError. Returns the ids by
+    reference. Raises InsufficientFunds when a balance would leave its bounds, DuplicateReference and AlreadyReversed.
     """
-    rows = _lock(act.business_id, {side for move in movements for side in (move.source, move.destination)})
+    if db.session.info.get("in_verb") and db.session.info.setdefault("posted_by", entries) is not entries:
+        raise RuntimeError("a verb posts once: hand all its entries to one call")
+    movements = [(entry.reference, move) for entry in entries for move in entry.movements]
+    if not entries:
+        return {}
+    if not all(entry.movements for entry in entries):
+        raise ValueError("an entry without movements is no entry")
+    rows = _lock(act.business_id, {side for _, move in movements for side in (move.source, move.destination)})
     ids = {account: row.id for account, row in rows.items()}
     balances = {account: row.balance for account, row in rows.items()}
     postings = []
-    for source, destination, amount in movements:
+    for reference, (source, destination, amount) in movements:
         balances[source] -= amount
         balances[destination] += amount
-        postings.append((ids[source], ids[destination], amount, balances[source], balances[destination]))
+        postings.append((reference, ids[source], ids[destination], amount, balances[source], balances[destination]))
     _check_bounds(rows, balances)
-    entry_id = _write(act, reverses_id, postings, {ids[account]: balance for account, balance in balances.items()})
-    return Posted(entry_id, balances)
+    return _write(act, entries, postings, {ids[account]: balance for account, balance in balances.items()})
 
 
 def _lock(business_id: int, accounts: set[Account]) -> dict:
@@ -190,7 +196,7 @@ def _lock(business_id: int, accounts: set[Account]) -> dict:
         select(*columns, *bounds)
         .where(LedgerAccount.business_id == business_id, named)
         .order_by(LedgerAccount.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     rows = {Account(row.kind, row.owner_id): row for row in db.session.execute(query)}
     missing = accounts - rows.keys()
@@ -212,8 +218,11 @@ _WRITE = text(
     """
     WITH entry AS (
         INSERT INTO ledger_entries (business_id, kind, reference, reverses_id, membership_id, business_day, at)
-        VALUES (:business_id, :kind, :reference, :reverses_id, :membership_id, :business_day, :at)
-        RETURNING id
+        SELECT :business_id, e.kind, e.reference, e.reverses_id, :membership_id, :business_day, :at
+        FROM unnest(CAST(:kinds AS text[]), CAST(:references AS text[]), CAST(:reverses_ids AS bigint[]))
+             WITH ORDINALITY AS e (kind, reference, reverses_id, n)
+        ORDER BY e.n
+        RETURNING id, reference
     ), balances AS (
         UPDATE ledger_accounts a SET balance = n.balance
         FROM unnest(CAST(:account_ids AS bigint[]), CAST(:balances AS bigint[])) AS n (id, balance)
@@ -222,36 +231,39 @@ _WRITE = text(
         INSERT INTO ledger_postings
             (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
         SELECT :business_id, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance, p.destination_balance
-        FROM entry,
-             unnest(CAST(:source_ids AS bigint[]), CAST(:destination_ids AS bigint[]), CAST(:amounts AS bigint[]),
+        FROM unnest(CAST(:posting_references AS text[]), CAST(:source_ids AS bigint[]),
+                    CAST(:destination_ids AS bigint[]), CAST(:amounts AS bigint[]),
                     CAST(:source_balances AS bigint[]), CAST(:destination_balances AS bigint[]))
-             WITH ORDINALITY AS p (source_id, destination_id, amount, source_balance, destination_balance, n)
+             WITH ORDINALITY
+             AS p (reference, source_id, destination_id, amount, source_balance, destination_balance, n)
+        JOIN entry ON entry.reference = p.reference
         ORDER BY p.n
     )
-    SELECT id FROM entry
+    SELECT reference, id FROM entry
     """
 )
-_POSTING_COLUMNS = ("source_ids", "destination_ids", "amounts", "source_balances", "destination_balances")
+_POSTING_COLUMNS = ("posting_references", "source_ids", "destination_ids", "amounts")
+_POSTING_COLUMNS += ("source_balances", "destination_balances")
 
 
-def _write(act: Act, reverses_id: int | None, postings: list[tuple], balances: dict[int, int]) -> int:
+def _write(act: Act, entries: Sequence[Entry], postings: list[tuple], balances: dict[int, int]) -> dict[str, int]:
     columns = dict(zip(_POSTING_COLUMNS, map(list, zip(*postings, strict=True)), strict=True))
     values = {
         "business_id": act.business_id,
-        "kind": act.kind,
-        "reference": act.reference,
-        "reverses_id": reverses_id,
         "membership_id": act.membership_id,
         "business_day": act.business_day,
         "at": act.at,
+        "kinds": [entry.kind for entry in entries],
+        "references": [entry.reference for entry in entries],
+        "reverses_ids": [entry.reverses_id for entry in entries],
         "account_ids": list(balances),
         "balances": list(balances.values()),
     }
-    return db.session.execute(_WRITE, values | columns).scalar_one()
+    return {row.reference: row.id for row in db.session.execute(_WRITE, values | columns)}
 
 
-def reverse(act: Act, entry_id: int) -> Posted:
-    """Write the exact opposite of entry `entry_id`, pointing at it. Raises AlreadyReversed, InsufficientFunds."""
+def reversal(business_id: int, entry_id: int, kind: str, reference: str) -> Entry:
+    """The exact opposite of entry `entry_id`, pointing at it, to be posted. Raises LookupError when there is none."""
     source, destination = aliased(LedgerAccount), aliased(LedgerAccount)
     query = (
         select(source.kind, source.owner_id, destination.kind, destination.owner_id, LedgerPosting.amount)
@@ -260,14 +272,16 @@ def reverse(act: Act, entry_id: int) -> Posted:
             destination,
             (destination.business_id == LedgerPosting.business_id) & (destination.id == LedgerPosting.destination_id),
         )
-        .where(LedgerPosting.business_id == act.business_id, LedgerPosting.entry_id == entry_id)
+        .where(LedgerPosting.business_id == business_id, LedgerPosting.entry_id == entry_id)
         .order_by(LedgerPosting.id.desc())
     )
     movements = [
         Movement(Account(to_kind, to_owner), Account(from_kind, from_owner), amount)
         for from_kind, from_owner, to_kind, to_owner, amount in db.session.execute(query)
     ]
-    return post(act, movements, reverses_id=entry_id)
+    if not movements:
+        raise LookupError(f"there is no ledger entry {entry_id}")
+    return Entry(kind, reference, movements, reverses_id=entry_id)
 
 
 def balance_of(business_id: int, account: Account) -> int:
@@ -313,62 +327,3 @@ def statement(business_id: int, account: Account, *, limit: int, cursor: str | N
         .where(own.business_id == business_id, own.kind == account.kind, own.owner_id == account.owner_id)
     )
     return paging.page(query, LedgerPosting.id, limit=limit, cursor=cursor, newest_first=True)
-
-
-def totals_by_kind(business_id: int) -> dict[str, int]:
-    """The sum of balances of every kind of account of a business: its trial balance, which adds up to zero."""
-    query = (
-        select(LedgerAccount.kind, func.sum(LedgerAccount.balance))
-        .where(LedgerAccount.business_id == business_id)
-        .group_by(LedgerAccount.kind)
-        .order_by(LedgerAccount.kind)
-    )
-    return {kind: int(total) for kind, total in db.session.execute(query)}
-
-
-_DRIFTED = text(
-    """
-    WITH moved AS (
-        SELECT business_id, account_id, sum(amount) AS amount FROM (
-            SELECT business_id, destination_id AS account_id, amount FROM ledger_postings
-            UNION ALL SELECT business_id, source_id, -amount FROM ledger_postings
-        ) sides GROUP BY business_id, account_id
-    )
-    SELECT a.id, a.kind, a.owner_id, a.balance, coalesce(m.amount, 0) AS posted
-    FROM ledger_accounts a LEFT JOIN moved m ON m.business_id = a.business_id AND m.account_id = a.id
-    WHERE a.business_id = :business_id AND a.balance <> coalesce(m.amount, 0)
-    ORDER BY a.id
-    """
-)
-
-
-def drifted_accounts(business_id: int) -> list[dict]:
-    """Accounts whose stored balance is not the sum of their postings. There should be none."""
-    return [dict(row) for row in db.session.execute(_DRIFTED, {"business_id": business_id}).mappings()]
-
-
-_UNFAITHFUL = text(
-    """
-    SELECT r.id FROM ledger_entries r
-    WHERE r.business_id = :business_id AND r.reverses_id IS NOT NULL AND EXISTS (
-        SELECT account_id FROM (
-            SELECT source_id AS account_id, -amount AS amount FROM ledger_postings
-            WHERE business_id = r.business_id AND entry_id IN (r.id, r.reverses_id)
-            UNION ALL
-            SELECT destination_id, amount FROM ledger_postings
-            WHERE business_id = r.business_id AND entry_id IN (r.id, r.reverses_id)
-        ) sides GROUP BY account_id HAVING sum(amount) <> 0
-    )
-    ORDER BY r.id
-    """
-)
-
-
-def unfaithful_reversals(business_id: int) -> list[int]:
-    """Reversals that do not undo exactly what they point at. There should be none."""
-    return list(db.session.scalars(_UNFAITHFUL, {"business_id": business_id}))
-
-
-def act_of(actor: Actor, kind: str, reference: str, business_day: date, at: datetime) -> Act:
-    """The Act of somebody acting in their active business."""
-    return Act(actor.business_id, kind, reference, business_day, at, actor.membership_id)

@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger
+from ofektom.errors import Problem
 
 MAX_AMOUNT = 10**11
-BASIS_POINTS = 10_000
 
-AmountColumn = BigInteger
+
+class AmountTooLarge(Problem):
+    code, status, title = "amount.too_large", 422, "That comes to more than one act may move"
+    constraints = ("ck_ledger_postings_amount",)
+
+
+BASIS_POINTS = 10_000
 
 
 def split(amount: int, shares: Sequence[int]) -> list[int]:

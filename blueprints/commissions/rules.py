@@ -19,6 +19,11 @@ class AlreadyEarned(Problem):
     constraints = ("uq_commissions_cycle",)
 
 
+class LargerThanContribution(Problem):
+    code, status = "commissions.larger_than_contribution", 422
+    title = "The flat commission, taken at the first mark, is larger than one contribution"
+
+
 @dataclass(frozen=True)
 class Policy:
     """How commission is reckoned. `value` is minor units for flat and basis points for percent; `cap` minor units."""
@@ -32,12 +37,16 @@ class Policy:
 
 @dataclass(frozen=True)
 class CycleState:
-    """What has been paid of one cycle. `day` is the contribution of its earliest paid slot, in minor units."""
+    """What has been paid of one cycle. `day` is the contribution of its earliest paid slot, in minor units.
+
+    A cycle is `finished` when nothing more can be paid in it, `past` when its last day is over.
+    """
 
     number: int
     day: int
     paid: int
     finished: bool
+    past: bool = False
 
 
 def amount(policy: Policy, cycle: CycleState) -> int:
@@ -51,15 +60,29 @@ def amount(policy: Policy, cycle: CycleState) -> int:
 
 
 def due(policy: Policy, cycles: Iterable[CycleState]) -> dict[int, int]:
-    """The commission of every cycle that owes one now, by cycle number."""
-    at_first_mark = policy.earned == Earned.FIRST_MARK
-    owing = {cycle.number: amount(policy, cycle) for cycle in cycles if at_first_mark or cycle.finished}
+    """The commission of every cycle that owes one now, by cycle number.
+
+    Earned at the cycle's end, one day is due when the cycle is past; what grows with late payments only when finished.
+    """
+    at_first_mark, fixed = policy.earned == Earned.FIRST_MARK, policy.kind == CommissionKind.ONE_DAY
+    owing = {
+        cycle.number: amount(policy, cycle)
+        for cycle in cycles
+        if at_first_mark or cycle.finished or (fixed and cycle.past)
+    }
     return {number: owed for number, owed in owing.items() if owed > 0}
 
 
 def reserve(policy: Policy, cycles: Iterable[CycleState], taken: set[int]) -> int:
     """What started cycles will still owe, in minor units: money the customer has but cannot take out."""
     return sum(amount(policy, cycle) for cycle in cycles if cycle.number not in taken)
+
+
+def check_first_mark(policy: Policy, contribution: int) -> None:
+    """Raise LargerThanContribution for a flat commission that one contribution, the first mark, does not cover."""
+    flat = policy.kind == CommissionKind.FLAT and policy.earned == Earned.FIRST_MARK
+    if flat and min(policy.value, policy.cap or policy.value) > contribution:
+        raise LargerThanContribution
 
 
 def shares(policy: Policy, commission: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from blueprints.markings import queries, schemas, services
 from blueprints.markings.rules import BeyondPlan, CreditUsed, InTheFuture, NotASlot, ReversalClosed, TooFarBack
 from blueprints.savings.rules import AccountClosed, NotACustomer, SlotTaken
 from ofektom.ledger import AlreadyReversed, InsufficientFunds
+from ofektom.money import AmountTooLarge
 from ofektom.schemas import ReasonIn
 from ofektom.views import Slice
 
@@ -19,7 +20,7 @@ COLLECTION = schemas.CollectionOut()
     answer=schemas.ReceiptOut(),
     idempotent=True,
     dry_run=True,
-    errors=[AccountClosed, NotACustomer, SlotTaken, NotASlot, BeyondPlan, InTheFuture, TooFarBack],
+    errors=[AccountClosed, NotACustomer, SlotTaken, NotASlot, BeyondPlan, AmountTooLarge, InTheFuture, TooFarBack],
 )
 def collect(actor, account_id, body):
     """Take cash and mark the card: by days, dates or amount, oldest open slot first."""

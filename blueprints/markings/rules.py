@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from blueprints.savings.rules import Plan, Slot, SlotTaken
 from ofektom.errors import Problem
+from ofektom.money import MAX_AMOUNT, AmountTooLarge
 
 
 class Method(StrEnum):
@@ -51,7 +52,8 @@ class Filling:
 def fill(plan: Plan, credit: int, *, days: int | None, dates: Sequence[date] | None, amount: int | None) -> Filling:
     """Fill open slots, oldest first, by a number of `days`, by `dates` or by an `amount` of cash in minor units.
 
-    Credit is used first. What an amount leaves over is the new credit. Raises NotASlot, SlotTaken, BeyondPlan.
+    Credit is used first. What an amount leaves over is the new credit. Raises NotASlot, SlotTaken, BeyondPlan,
+    AmountTooLarge.
     """
     open_slots = plan.open_slots()
     if amount is not None:
@@ -61,6 +63,8 @@ def fill(plan: Plan, credit: int, *, days: int | None, dates: Sequence[date] | N
         raise BeyondPlan(open_slots=len(open_slots))
     price = sum(slot.amount for slot in chosen)
     used = min(credit, price)
+    if price - used > MAX_AMOUNT:
+        raise AmountTooLarge
     return Filling(chosen, price - used, -used)
 
 

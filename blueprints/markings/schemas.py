@@ -1,15 +1,15 @@
 """Collections as they are sent and shown. Amounts in minor units."""
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from blueprints.savings.rules import MAX_SLOTS
-from ofektom.schemas import Amount, Currency, Day, Id, Moment, PageIn, Schema, Whole
+from ofektom.schemas import Amount, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Whole
 from ofektom.views import page_of
 
 
 class CollectIn(Schema):
     days = Whole(low=1, high=MAX_SLOTS, load_default=None, metadata={"description": "how many slots; default 1"})
-    dates = fields.List(Day(), load_default=None, validate=validate.Length(min=1, max=MAX_SLOTS))
+    dates = ListOf(Day(), most=MAX_SLOTS, load_default=None)
     amount = Amount(load_default=None, metadata={"description": "cash taken; what fills no slot is kept as credit"})
     collected_on = Day(load_default=None, metadata={"description": "default today; not in the future"})
     client_time = Moment(load_default=None, metadata={"description": "the device's clock, kept as evidence only"})

@@ -8,21 +8,21 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Date, SmallInteger, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from blueprints.commissions.services import claw_back
+from blueprints.commissions.services import Occasion, give_back
 from blueprints.markings import queries
 from blueprints.markings.models import Collection
 from blueprints.markings.rules import CreditUsed, Filling, Method, ReversalClosed, check_day, fill, may_reverse
 from blueprints.savings.models import Marking
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, NotACustomer, State
-from blueprints.savings.services import occasion, set_state, settle
+from blueprints.savings.services import act_on, set_state, settlement
 from blueprints.settings.rules import AccountKind, Earned
 from ofektom import audit, ledger
-from ofektom.database import verb
+from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, MembershipStatus, Role
-from ofektom.ledger import Account, AlreadyReversed, Movement
+from ofektom.ledger import Account, AlreadyReversed, Entry, InsufficientFunds, Movement
 
 
 @verb
@@ -46,15 +46,15 @@ def collect(
     check_day(collected_on, card.today, card.row["backdating_days"], actor.role == Role.ADMIN)
     filling = fill(card.plan, card.row["credit"], days=days, dates=dates, amount=amount)
     cause = f"collection:{secrets.token_hex(8)}"
-    entry_id = _post_cash(actor, card, filling, cause)
-    facts = {"collected_on": collected_on, "client_time": client_time, "entry_id": entry_id}
-    collection_id = _write(actor, card, filling, facts)
     marked = _with_paid(card, filling)
-    settled = settle(actor, marked, cause)
+    settled = settlement(actor, marked, cause)
+    entry_ids = ledger.post(act_on(actor, card), *_cash_entries(actor, card, filling, cause), *settled.entries)
+    facts = {"collected_on": collected_on, "client_time": client_time, "entry_id": entry_ids.get(cause)}
+    collection_id = _write(actor, card, filling, facts)
+    settled.record(entry_ids)
     state = State.IN_PROGRESS if marked.plan.open_slots() else State.COMPLETED
     _keep(card, state, card.row["credit"] + filling.credit_change)
-    receipt = _receipt(settled, filling, collection_id, collected_on, state)
-    receipt["commission"] = marked.balance - settled.balance
+    receipt = _receipt(settled.card, filling, collection_id, collected_on, state) | {"commission": settled.total}
     audit.record("markings.collected", "collection", collection_id, actor=actor, after=receipt)
     return receipt
 
@@ -66,13 +66,12 @@ def _check_open(card: Card) -> None:
         raise NotACustomer
 
 
-def _post_cash(actor: Actor, card: Card, filling: Filling, reference: str) -> int | None:
-    """The movement of the cash; the id of its entry, or None when credit paid for everything."""
+def _cash_entries(actor: Actor, card: Card, filling: Filling, reference: str) -> list[Entry]:
+    """The entry of the cash; none when credit paid for everything."""
     if not filling.cash:
-        return None
-    act = ledger.act_of(actor, "marking.cash", reference, card.today, card.now)
+        return []
     source, destination = Account(AccountKind.AGENT_CASH, actor.membership_id), Account(AccountKind.SAVINGS, card.id)
-    return ledger.post(act, [Movement(source, destination, filling.cash)]).entry_id
+    return [Entry("marking.cash", reference, [Movement(source, destination, filling.cash)])]
 
 
 def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> int:
@@ -153,15 +152,13 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
         raise CreditUsed
     cause = f"reversal:{collection.id}"
     reopened = _reopen(card, collection_id)
-    remaining = _claw_back(actor, card, reopened, cause)
-    if collection.entry_id is not None:
-        act = ledger.act_of(actor, "marking.reversed", cause, card.today, card.now)
-        ledger.reverse(act, collection.entry_id)
-    settle(actor, remaining, cause)
+    entries, remaining = _undo(actor, card, collection, reopened, cause)
+    settled = settlement(actor, remaining, cause)
+    if settled.card.balance < settled.card.reserved:
+        raise InsufficientFunds(account=AccountKind.SAVINGS, available=card.balance)
+    settled.record(ledger.post(act_on(actor, card), *entries, *settled.entries))
     _keep(card, _state_after(card, remaining), card.row["credit"] - collection.credit_change)
-    collection.reversed_at, collection.reversed_by_id = card.now, actor.membership_id
-    collection.reversal_reason = reason
-    db.session.flush()
+    apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
     return queries.collection(actor, collection_id)
@@ -169,7 +166,7 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
 
 def _lock(actor: Actor, collection_id: int) -> Collection:
     mine = (Collection.business_id == actor.business_id) & (Collection.id == collection_id)
-    collection = db.session.scalar(select(Collection).where(mine).with_for_update())
+    collection = db.session.scalar(select(Collection).where(mine).with_for_update(key_share=True))
     if collection is None:
         raise NotFound
     return collection
@@ -182,18 +179,24 @@ def _reopen(card: Card, collection_id: int) -> list[date]:
     return sorted(db.session.scalars(reversed_.execution_options(synchronize_session=False)))
 
 
-def _claw_back(actor: Actor, card: Card, reopened: Sequence[date], cause: str) -> Card:
-    """Give back the commission of cycles that are no longer started, and of cycles reckoned at their end.
+def _undo(
+    actor: Actor, card: Card, collection: Collection, reopened: Sequence[date], cause: str
+) -> tuple[list[Entry], Card]:
+    """The entries that take a collection back, and the card without it.
 
-    Returns the card without the reopened slots; what is still due of a cycle reckoned at its end is then taken anew.
+    Commission of cycles that are no longer started goes back too, and commission reckoned at a cycle's end in any case:
+    what is still due of it is settled anew.
     """
     paid = {day: slot for day, slot in card.plan.paid.items() if day not in set(reopened)}
     started = {cycle for _, cycle in paid.values()}
     touched = {card.plan.paid[day][1] for day in reopened} & card.taken
     back = touched if card.policy.earned == Earned.CYCLE_END else touched - started
-    for cycle in sorted(back):
-        claw_back(occasion(actor, card, cause), cycle)
-    return replace(card, plan=replace(card.plan, paid=paid), taken=card.taken - back)
+    occasion = Occasion(act_on(actor, card), card.id, card.row["collector_id"], cause)
+    entries, returned = give_back(occasion, back)
+    if collection.entry_id is not None:
+        entries.append(ledger.reversal(card.business_id, collection.entry_id, "marking.reversed", cause))
+    remaining = card.after(balance=card.balance + returned - collection.amount, taken=card.taken - back)
+    return entries, replace(remaining, plan=replace(card.plan, paid=paid))
 
 
 def _state_after(card: Card, remaining: Card) -> State:

@@ -56,6 +56,8 @@ class PaymentRequest(db.Model):
     account_id: Mapped[int] = mapped_column(BigInteger)
     customer_id: Mapped[int] = mapped_column(BigInteger)
     amount: Mapped[int] = mapped_column(BigInteger)
+    # The part of the amount that was credit of the account; it returns to the credit if the request comes to nothing.
+    from_credit: Mapped[int] = mapped_column(BigInteger, default=0)
     method: Mapped[str] = mapped_column(String(8))
     payment_account_id: Mapped[int | None] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(9), default=RequestStatus.REQUESTED)
@@ -84,6 +86,7 @@ class PaymentRequest(db.Model):
         ),
         UniqueConstraint("business_id", "id", "requested_by_id", name="uq_payment_requests_requester"),
         CheckConstraint(f"amount BETWEEN 1 AND {MAX_AMOUNT}", name="amount"),
+        CheckConstraint("from_credit BETWEEN 0 AND amount", name="from_credit"),
         CheckConstraint(one_of("status", RequestStatus), name="status"),
         CheckConstraint(one_of("method", PayMethod), name="method"),
         CheckConstraint("(method = 'transfer') = (payment_account_id IS NOT NULL)", name="destination"),

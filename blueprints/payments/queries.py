@@ -9,7 +9,7 @@ from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership
 
-HIDDEN = {"code_hash", "code_expires_at"}
+HIDDEN = {"code_hash", "code_expires_at", "from_credit"}
 ACCOUNT = tuple(PaymentAccount.__table__.c)
 REQUEST = tuple(column for column in PaymentRequest.__table__.c if column.name not in HIDDEN)
 
@@ -69,7 +69,7 @@ def locked_request(actor: Actor, request_id: int) -> PaymentRequest:
     """One payment request in the actor's sight, locked and read afresh; raises NotFound."""
     query = select(PaymentRequest).join(Membership, _of_customer(PaymentRequest))
     query = query.where(in_sight(actor), PaymentRequest.id == request_id)
-    query = query.with_for_update(of=PaymentRequest).execution_options(populate_existing=True)
+    query = query.with_for_update(of=PaymentRequest, key_share=True).execution_options(populate_existing=True)
     found = db.session.scalar(query)
     if found is None:
         raise NotFound

@@ -17,6 +17,7 @@ from blueprints.payments.rules import (
 )
 from blueprints.savings.rules import NotACustomer
 from ofektom.credentials import TooManyGuesses
+from ofektom.errors import NotFound
 from ofektom.ledger import DuplicateReference, InsufficientFunds
 from ofektom.schemas import ReasonIn
 from ofektom.views import Slice
@@ -74,7 +75,7 @@ def requests(actor, query):
     answer=REQUEST,
     idempotent=True,
     dry_run=True,
-    errors=[NotAvailable, OnlyInFull, WrongMethod, UnknownPaymentAccount],
+    errors=[NotFound, NotAvailable, OnlyInFull, WrongMethod, UnknownPaymentAccount],
 )
 def request_payment(actor, body):
     """Ask for money of a savings account. It is on hold from now on."""
@@ -146,7 +147,6 @@ def make_code(actor, request_id):
     body=schemas.CashIn(),
     answer=REQUEST,
     idempotent=True,
-    dry_run=True,
     errors=[WrongMethod, WrongStatus, WrongCode, TooManyGuesses, InsufficientFunds],
 )
 def pay_cash(actor, request_id, body):

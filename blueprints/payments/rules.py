@@ -77,6 +77,7 @@ class WrongMethod(Problem):
 
 class WrongCode(Problem):
     code, status, title = "payments.wrong_code", 403, "The customer's code is wrong or has expired"
+    keeps = True  # the guess
 
 
 class NotCancellable(Problem):

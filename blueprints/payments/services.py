@@ -28,7 +28,7 @@ from blueprints.payments.rules import (
 from blueprints.savings.models import SavingsAccount
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import NotACustomer, State
-from blueprints.savings.services import settle
+from blueprints.savings.services import act_on, set_state, settlement
 from blueprints.settings.models import BusinessSettings
 from blueprints.settings.queries import today
 from blueprints.settings.rules import AccountKind
@@ -38,7 +38,8 @@ from ofektom.database import verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, Role
-from ofektom.ledger import Account, Movement
+from ofektom.ledger import Account, Act, Entry, Movement
+from ofektom.money import MAX_AMOUNT
 
 HOLD = Account(AccountKind.PAYOUT_HOLD)
 
@@ -95,15 +96,16 @@ def request_payment(
     """
     card = locked_card(actor, account_id)
     _check_destination(actor, card, method, payment_account_id)
-    settled = settle(actor, card, f"request:{secrets.token_hex(8)}")
-    commission = card.balance - settled.balance
-    amount = _check_amount(settled, amount)
+    settled = settlement(actor, card, f"request:{secrets.token_hex(8)}")
+    amount = _check_amount(settled.card, amount)
+    from_credit = settled.card.taken_from_credit(amount)
     settings = db.session.get(BusinessSettings, actor.business_id)
     found = PaymentRequest(
         business_id=actor.business_id,
         account_id=account_id,
         customer_id=card.row["customer_id"],
         amount=amount,
+        from_credit=from_credit,
         method=method,
         payment_account_id=payment_account_id,
         status=RequestStatus.REQUESTED,
@@ -113,8 +115,11 @@ def request_payment(
     )
     db.session.add(found)
     db.session.flush()
-    _move(actor, found, "payment.requested", Account(AccountKind.SAVINGS, account_id), HOLD)
-    facts = {"account_id": account_id, "amount": amount, "method": method, "commission": commission}
+    hold = _entry("payment.requested", found, Account(AccountKind.SAVINGS, account_id), HOLD)
+    settled.record(ledger.post(act_on(actor, card), *settled.entries, hold))
+    if from_credit:
+        set_state(card, card.row["state"], credit=card.row["credit"] - from_credit)
+    facts = {"account_id": account_id, "amount": amount, "method": method, "commission": settled.total}
     audit.record("payments.requested", "payment_request", found.id, actor=actor, after=facts)
     return queries.request(actor, found.id)
 
@@ -136,7 +141,7 @@ def _check_destination(actor: Actor, card: Card, method: str, payment_account_id
 
 def _check_amount(card: Card, amount: int | None) -> int:
     available = card.available()
-    wanted = available if amount is None else amount
+    wanted = min(available, MAX_AMOUNT) if amount is None else amount
     if wanted > available or available == 0:
         raise NotAvailable(available=available)
     if wanted < available and not card.row["partial_payouts"]:
@@ -144,11 +149,9 @@ def _check_amount(card: Card, amount: int | None) -> int:
     return wanted
 
 
-def _move(actor: Actor, found: PaymentRequest, kind: str, source: Account, destination: Account) -> None:
-    """The movement that a step of a request makes. Each step has its own reference, so none happens twice."""
-    reference = f"{kind}:{found.id}"
-    act = ledger.act_of(actor, kind, reference, today(actor), clock.read_now())
-    ledger.post(act, [Movement(source, destination, found.amount)])
+def _entry(kind: str, found: PaymentRequest, source: Account, destination: Account, reference: str = "") -> Entry:
+    """The entry that a step of a request makes. Each step has its own reference, so none happens twice."""
+    return Entry(kind, reference or f"{kind}:{found.id}", [Movement(source, destination, found.amount)])
 
 
 @verb
@@ -199,13 +202,17 @@ def _decide(
 
 
 def _give_back(actor: Actor, request_id: int, allowed: tuple, after: RequestStatus, reason: str) -> dict:
-    """End a request unpaid and return its amount from the hold to the savings."""
+    """End a request unpaid: its amount returns from the hold to the savings, and to the credit what came from it."""
+    card = locked_card(actor, queries.request(actor, request_id)["account_id"])
     found = queries.locked_request(actor, request_id)
     if found.status not in allowed:
         raise WrongStatus(status_now=found.status)
     before = found.status
     _decide(actor, found, before, after, reason)
-    _move(actor, found, f"payment.{after}", HOLD, Account(AccountKind.SAVINGS, found.account_id))
+    savings = Account(AccountKind.SAVINGS, found.account_id)
+    ledger.post(act_on(actor, card), _entry(f"payment.{after}", found, HOLD, savings))
+    if found.from_credit:
+        set_state(card, card.row["state"], credit=card.row["credit"] + found.from_credit)
     change = {"status": after, "reason": reason}
     audit.record(
         f"payments.{after}", "payment_request", request_id, actor=actor, before={"status": before}, after=change
@@ -281,7 +288,7 @@ def pay_cash(*, actor: Actor, request_id: int, code: str) -> dict:
 
 
 def _check_code(found: PaymentRequest, code: str) -> None:
-    """The guess is counted on a connection of its own: the count stays although this act is refused."""
+    """A wrong code costs a guess, which WrongCode keeps although this act is refused."""
     subject = f"payment-code:{found.business_id}:{found.id}"
     credentials.spend_guess(subject)
     fresh = found.code_expires_at is not None and found.code_expires_at > clock.read_now()
@@ -314,9 +321,9 @@ def _pay(actor: Actor, found: PaymentRequest, destination: Account, bank_referen
     paid = update(PaymentRequest).where(mine, PaymentRequest.status == RequestStatus.APPROVED).values(values)
     if not db.session.execute(paid.execution_options(synchronize_session=False)).rowcount:
         raise WrongStatus(status_now=found.status)
-    reference = f"transfer:{bank_reference}" if bank_reference else f"payment.paid:{found.id}"
-    act = ledger.act_of(actor, "payment.paid", reference, today(actor), now)
-    ledger.post(act, [Movement(HOLD, destination, found.amount)])
+    reference = f"transfer:{bank_reference}" if bank_reference else ""
+    act = Act(actor.business_id, today(actor), now, actor.membership_id)
+    ledger.post(act, _entry("payment.paid", found, HOLD, destination, reference))
     _close_if_empty(found)
     facts = {"status": RequestStatus.PAID, "amount": found.amount, "bank_reference": bank_reference}
     audit.record("payments.paid", "payment_request", found.id, actor=actor, after=facts)
@@ -325,7 +332,7 @@ def _pay(actor: Actor, found: PaymentRequest, destination: Account, bank_referen
 def _lock_savings(actor: Actor, account_id: int) -> None:
     """Every act on an account locks it first, so that acts on one account follow each other and never deadlock."""
     mine = (SavingsAccount.business_id == actor.business_id) & (SavingsAccount.id == account_id)
-    db.session.execute(select(SavingsAccount.id).where(mine).with_for_update())
+    db.session.execute(select(SavingsAccount.id).where(mine).with_for_update(key_share=True))
 
 
 def _close_if_empty(found: PaymentRequest) -> None:

@@ -5,7 +5,7 @@ from sqlalchemy import select, text
 from blueprints.reports.rules import four_pots
 from blueprints.savings.queries import card
 from blueprints.settings.rules import AccountKind
-from ofektom import audit, ledger
+from ofektom import audit, ledger, proofs
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business
 
@@ -18,7 +18,7 @@ _INVARIANTS = {
                WHERE m.business_id = s.business_id AND m.account_id = s.id AND m.status = 'paid')
             - (SELECT coalesce(sum(c.agent_amount + c.business_amount), 0) FROM commissions c
                WHERE c.business_id = s.business_id AND c.account_id = s.id AND c.status = 'earned')
-            - (SELECT coalesce(sum(p.amount), 0) FROM payment_requests p
+            - (SELECT coalesce(sum(p.amount - p.from_credit), 0) FROM payment_requests p
                WHERE p.business_id = s.business_id AND p.account_id = s.id
                  AND p.status IN ('requested', 'approved', 'paid'))
     """,
@@ -54,6 +54,57 @@ _INVARIANTS = {
         AND k.amount - k.credit_change <> (SELECT coalesce(sum(m.amount), 0) FROM markings m
               WHERE m.business_id = k.business_id AND m.collection_id = k.id)
     """,
+    "a collection is taken back exactly when its markings are": """
+        SELECT DISTINCT k.id FROM collections k
+        JOIN markings m ON m.business_id = k.business_id AND m.collection_id = k.id
+        WHERE k.business_id = :business_id AND (k.reversed_at IS NULL) = (m.status = 'reversed')
+    """,
+    "the cash of a collection taken back has been reversed, and of no other": """
+        SELECT k.id FROM collections k WHERE k.business_id = :business_id AND k.entry_id IS NOT NULL
+        AND (k.reversed_at IS NULL) = EXISTS (
+            SELECT FROM ledger_entries e WHERE e.business_id = k.business_id AND e.reverses_id = k.entry_id)
+    """,
+    "the cash of a collection was taken by its collector, onto its account": """
+        SELECT k.id FROM collections k WHERE k.business_id = :business_id AND k.entry_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM ledger_postings p
+            JOIN ledger_accounts s ON s.business_id = p.business_id AND s.id = p.source_id
+            JOIN ledger_accounts d ON d.business_id = p.business_id AND d.id = p.destination_id
+            WHERE p.business_id = k.business_id AND p.entry_id = k.entry_id AND p.amount = k.amount
+              AND s.kind = 'agent_cash' AND s.owner_id = k.collector_id
+              AND d.kind = 'savings' AND d.owner_id = k.account_id)
+    """,
+    "a commission's parts went to its collector and to the business": """
+        SELECT c.id FROM commissions c WHERE c.business_id = :business_id
+        AND (c.agent_amount, c.business_amount) <> (
+            SELECT coalesce(sum(p.amount) FILTER (WHERE d.kind = 'commission_payable' AND d.owner_id = c.agent_id), 0),
+                   coalesce(sum(p.amount) FILTER (WHERE d.kind = 'business_income'), 0)
+            FROM ledger_postings p
+            JOIN ledger_accounts d ON d.business_id = p.business_id AND d.id = p.destination_id
+            WHERE p.business_id = c.business_id AND p.entry_id = c.entry_id)
+    """,
+    "a commission clawed back has been reversed, and no other": """
+        SELECT c.id FROM commissions c WHERE c.business_id = :business_id
+        AND (c.status = 'clawed_back') <> EXISTS (
+            SELECT FROM ledger_entries e WHERE e.business_id = c.business_id AND e.reverses_id = c.entry_id)
+    """,
+    "an account's state says what has happened on it": """
+        SELECT s.id FROM savings_accounts s
+        JOIN ledger_accounts a ON a.business_id = s.business_id AND a.kind = 'savings' AND a.owner_id = s.id
+        CROSS JOIN LATERAL (SELECT count(*) AS n FROM markings m WHERE m.business_id = s.business_id
+                            AND m.account_id = s.id AND m.status = 'paid') paid
+        WHERE s.business_id = :business_id AND (
+            (s.state = 'paid_out' AND a.balance <> 0) OR (s.state = 'not_started' AND paid.n > 0)
+            OR (s.ended_on IS NOT NULL AND s.state NOT IN ('completed', 'paid_out')))
+    """,
+    "savings and holds cannot go below zero, nor a bag above": """
+        SELECT a.id FROM ledger_accounts a WHERE a.business_id = :business_id AND (
+            (a.kind IN ('savings', 'payout_hold') AND a.floor IS DISTINCT FROM 0)
+            OR (a.kind = 'agent_cash' AND a.ceiling IS DISTINCT FROM 0))
+    """,
+    "an entry is booked on the day on which it was made": """
+        SELECT e.id FROM ledger_entries e JOIN businesses b ON b.id = e.business_id
+        WHERE e.business_id = :business_id AND e.business_day <> (e.at AT TIME ZONE b.timezone)::date
+    """,
     "no entry without a movement": """
         SELECT e.id FROM ledger_entries e WHERE e.business_id = :business_id AND NOT EXISTS (
             SELECT FROM ledger_postings p WHERE p.business_id = e.business_id AND p.entry_id = e.id)
@@ -72,10 +123,11 @@ def broken_invariants(business_id: int) -> dict[str, list]:
         sentence: list(db.session.scalars(text(query), {"business_id": business_id}))
         for sentence, query in _INVARIANTS.items()
     }
-    found["a stored balance is the sum of its postings"] = ledger.drifted_accounts(business_id)
-    found["a reversal undoes exactly what it points at"] = ledger.unfaithful_reversals(business_id)
+    found["a stored balance is the sum of its postings"] = proofs.drifted_accounts(business_id)
+    found["a posting carries the balances it led to"] = proofs.misstated_postings(business_id)
+    found["a reversal undoes exactly what it points at"] = proofs.unfaithful_reversals(business_id)
     found["the audit chain is whole"] = audit.broken_seals(business_id)
-    totals = ledger.totals_by_kind(business_id)
+    totals = proofs.totals_by_kind(business_id)
     found["all balances add up to zero"] = [total for total in [sum(totals.values())] if total]
     found["the four pots cover what customers are owed"] = [
         difference for difference in [four_pots(totals)["difference"]] if difference

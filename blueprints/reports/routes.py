@@ -1,7 +1,7 @@
 """/reports for admins, and the statement of a savings account for all who may see it."""
 
 from blueprints.reports import queries, rules, schemas
-from ofektom import ledger
+from ofektom import proofs
 from ofektom.schemas import PageIn
 from ofektom.views import Slice
 
@@ -11,13 +11,13 @@ bp = Slice("reports", __name__)
 @bp.get("/reports/trial-balance", access="reports.read", answer=schemas.TrialBalanceOut())
 def trial_balance(actor):
     """Debits and credits of every kind of account; they are equal."""
-    return rules.trial_balance(ledger.totals_by_kind(actor.business_id))
+    return rules.trial_balance(proofs.totals_by_kind(actor.business_id))
 
 
 @bp.get("/reports/four-pots", access="reports.read", answer=schemas.FourPotsOut())
 def four_pots(actor):
     """Whether cash, bank, agents' bags and clearing cover what customers are owed."""
-    return rules.four_pots(ledger.totals_by_kind(actor.business_id))
+    return rules.four_pots(proofs.totals_by_kind(actor.business_id))
 
 
 @bp.get(

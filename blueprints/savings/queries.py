@@ -53,9 +53,19 @@ class Card:
         """The card once commission has been taken."""
         return replace(self, row=self.row | {"balance": balance}, taken=frozenset(taken))
 
+    @property
+    def reserved(self) -> int:
+        """The commission that started cycles still owe."""
+        return reserve(self.policy, self.plan.cycles(self.today), set(self.taken))
+
     def available(self) -> int:
-        """What the customer may take out: the balance less the commission that started cycles still owe."""
-        return max(0, self.balance - reserve(self.policy, self.plan.cycles(self.today), set(self.taken)))
+        """What the customer may take out: the balance less what is reserved."""
+        return max(0, self.balance - self.reserved)
+
+    def taken_from_credit(self, amount: int) -> int:
+        """How much of `amount` taken out comes from the credit: it goes last, for it is meant for the next slot."""
+        free = max(0, self.balance - self.reserved - self.row["credit"])
+        return max(0, amount - free)
 
 
 def _of_account(model) -> ColumnElement[bool]:
@@ -160,9 +170,17 @@ def locked_card(actor: Actor, account_id: int) -> Card:
     lock = select(SavingsAccount.id).where(
         SavingsAccount.business_id == actor.business_id, SavingsAccount.id == account_id
     )
-    if db.session.execute(lock.with_for_update()).first() is None:
+    if db.session.execute(lock.with_for_update(key_share=True)).first() is None:
         raise NotFound
     return card(actor, account_id)
+
+
+def is_rolled_over(card: Card) -> bool:
+    """Whether the account has its next plan already."""
+    successor = select(SavingsAccount.id).where(
+        SavingsAccount.business_id == card.business_id, SavingsAccount.rolled_from_id == card.id
+    )
+    return db.session.scalar(successor) is not None
 
 
 def cards(actor: Actor, *conditions, limit: int, cursor: str | None) -> tuple[list[Card], str | None]:

@@ -1,5 +1,6 @@
 """/savings: plans, their cards and their life."""
 
+from blueprints.commissions.rules import LargerThanContribution
 from blueprints.savings import queries, schemas, services
 from blueprints.savings.rules import AccountClosed, AlreadyRolledOver, InvalidPlan, NotACustomer, NotCompleted
 from ofektom.schemas import ReasonIn
@@ -22,7 +23,7 @@ def accounts(actor, query):
     status=200,
     body=schemas.PlanIn(),
     answer=schemas.OutlineOut(),
-    errors=[InvalidPlan],
+    errors=[InvalidPlan, LargerThanContribution],
 )
 def preview(actor, body):
     """What a plan would come to; stores nothing."""
@@ -35,7 +36,7 @@ def preview(actor, body):
     body=schemas.AccountIn(),
     answer=ACCOUNT,
     idempotent=True,
-    errors=[NotACustomer, InvalidPlan],
+    errors=[NotACustomer, InvalidPlan, LargerThanContribution],
 )
 def open_account(actor, body):
     """Open a savings account for a customer. Its commission policy is the business's of today."""
@@ -61,7 +62,7 @@ def card(actor, account_id):
     body=schemas.ExtendIn(),
     answer=ACCOUNT,
     idempotent=True,
-    errors=[AccountClosed, InvalidPlan],
+    errors=[AccountClosed, AlreadyRolledOver, InvalidPlan, LargerThanContribution],
 )
 def extend(actor, account_id, body):
     """Make a plan longer: more cycles, or a later end of a target plan."""
@@ -74,7 +75,7 @@ def extend(actor, account_id, body):
     status=200,
     body=schemas.TermsIn(),
     answer=ACCOUNT,
-    errors=[AccountClosed, InvalidPlan],
+    errors=[AccountClosed, InvalidPlan, LargerThanContribution],
 )
 def change_terms(actor, account_id, body):
     """Change the terms of the open slots from a day on. Paid slots stay as they are."""

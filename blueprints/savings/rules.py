@@ -194,17 +194,15 @@ class Plan:
         return index // self.cycle_days + 1
 
     def cycles(self, today: date) -> list[CycleState]:
-        """The started cycles.
-
-        One is finished when it is paid up, when its last day has passed, or when the plan has ended.
-        """
+        """The started cycles. One is finished when it is paid up or when the plan has ended."""
         slots = self.slots()
         states = []
         for number in sorted({slot.cycle for slot in slots if slot.paid}):
             own = [slot for slot in slots if slot.cycle == number]
             paid = [slot for slot in own if slot.paid]
-            over = self.ended_on is not None or own[-1].date < today or len(paid) == len(own)
-            states.append(CycleState(number, paid[0].amount, sum(slot.amount for slot in paid), over))
+            finished = self.ended_on is not None or len(paid) == len(own)
+            total = sum(slot.amount for slot in paid)
+            states.append(CycleState(number, paid[0].amount, total, finished, past=own[-1].date < today))
         return states
 
 

@@ -1,14 +1,14 @@
 """Verbs on savings accounts: open, preview, extend, change terms, end early, roll over."""
 
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from blueprints.commissions.rules import Policy, due
-from blueprints.commissions.services import Occasion, take
+from blueprints.commissions.rules import Policy, check_first_mark, due
+from blueprints.commissions.services import Occasion, charges, record
 from blueprints.savings import queries
 from blueprints.savings.models import SavingsAccount, SavingsTerms
 from blueprints.savings.queries import Card
@@ -16,6 +16,7 @@ from blueprints.savings.rules import (
     ONE_DAY,
     OPEN_STATES,
     AccountClosed,
+    AlreadyRolledOver,
     InvalidPlan,
     NotACustomer,
     NotCompleted,
@@ -28,12 +29,13 @@ from blueprints.savings.rules import (
 )
 from blueprints.settings.models import BusinessSettings
 from blueprints.settings.queries import holiday_dates, today
-from blueprints.settings.rules import AccountKind, CommissionKind, Earned, readable
+from blueprints.settings.rules import AccountKind, readable
 from blueprints.users.queries import in_sight
 from ofektom import audit, clock, ledger
 from ofektom.database import verb
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role
+from ofektom.ledger import Act, Entry
 
 A_YEAR = timedelta(days=366)
 POLICY = ("commission_kind", "commission_value", "commission_cap", "commission_earned", "agent_share")
@@ -92,7 +94,7 @@ def _new_plan(
     )
     plan = replace(plan, versions=[_complete(plan, terms)])
     check_plan(plan)
-    _check_commission(settings, plan)
+    check_first_mark(_policy(settings), plan.latest.contribution)
     return plan
 
 
@@ -103,15 +105,6 @@ def _complete(plan: Plan, terms: Terms) -> Terms:
     if terms.end_date < terms.effective_from:
         raise InvalidPlan("the plan ends before it begins")
     return replace(terms, contribution=target_contribution(plan, terms))
-
-
-def _check_commission(settings: BusinessSettings, plan: Plan) -> None:
-    """A flat commission taken at the first mark must be covered by that mark."""
-    at_first_mark = settings.commission_kind == CommissionKind.FLAT and settings.commission_earned == Earned.FIRST_MARK
-    if at_first_mark and min(settings.commission_value, settings.commission_cap or settings.commission_value) > (
-        plan.latest.contribution
-    ):
-        raise InvalidPlan("the flat commission is larger than one contribution")
 
 
 def _policy(settings: BusinessSettings | SavingsAccount) -> Policy:
@@ -182,14 +175,17 @@ def _add_terms(actor: Actor, account_id: int, terms: Terms) -> None:
 
 @verb
 def extend(*, actor: Actor, account_id: int, cycles: int | None, end_date: date | None) -> dict:
-    """Add cycles to a daily plan, or move a target plan's end. Raises NotFound, AccountClosed, InvalidPlan.
+    """Add cycles to a daily plan, or move a target plan's end, which makes its open slots smaller.
 
-    A plan that was paid in full is in progress again; one that was ended early stays ended.
+    A plan that was paid in full is in progress again; one that was ended early or rolled over stays completed.
+    Raises NotFound, AccountClosed, AlreadyRolledOver, InvalidPlan, LargerThanContribution.
     """
     card = queries.locked_card(actor, account_id)
     latest = card.plan.latest
     if card.plan.ended_on or card.row["state"] == State.PAID_OUT:
         raise AccountClosed
+    if queries.is_rolled_over(card):
+        raise AlreadyRolledOver
     if card.plan.kind == PlanKind.DAILY:
         if not cycles or end_date:
             raise InvalidPlan("a daily plan is extended by cycles")
@@ -197,7 +193,8 @@ def extend(*, actor: Actor, account_id: int, cycles: int | None, end_date: date 
     else:
         if cycles or not end_date or end_date <= latest.end_date:
             raise InvalidPlan("a target plan is extended by a later end_date")
-        longer = replace(latest, end_date=end_date)
+        from_now = replace(latest, effective_from=max(card.today, latest.effective_from), end_date=end_date)
+        longer = _complete(card.plan, from_now)
     return _apply_terms(actor, card, longer, "savings.extended")
 
 
@@ -227,6 +224,7 @@ def change_terms(*, actor: Actor, account_id: int, effective_from: date | None, 
 def _apply_terms(actor: Actor, card: Card, terms: Terms, action: str) -> dict:
     plan = replace(card.plan, versions=[*card.plan.versions, terms])
     check_plan(plan)
+    check_first_mark(card.policy, terms.contribution)
     _add_terms(actor, card.id, terms)
     if card.row["state"] == State.COMPLETED and plan.open_slots():
         set_state(card, State.IN_PROGRESS)
@@ -246,26 +244,41 @@ def set_state(card: Card, state: State, **changes) -> None:
     db.session.execute(statement.execution_options(synchronize_session=False))
 
 
-def occasion(actor: Actor, card: Card, cause: str) -> Occasion:
-    """The act of `actor` on `card`, for commission purposes; the customer's own collector earns it."""
-    return Occasion(
-        business_id=card.business_id,
-        account_id=card.id,
-        agent_id=card.row["collector_id"],
-        business_day=card.today,
-        at=card.now,
-        membership_id=actor.membership_id,
-        cause=cause,
-    )
+@dataclass(frozen=True)
+class Settlement:
+    """Commission that falls due with an act: entries to post with the act's own, then to be recorded.
+
+    `card` is the account afterwards, `owing` the commission in minor units by cycle.
+    """
+
+    occasion: Occasion
+    owing: dict[int, int]
+    card: Card
+
+    @property
+    def entries(self) -> list[Entry]:
+        return charges(self.occasion, self.card.policy, self.owing)
+
+    @property
+    def total(self) -> int:
+        return sum(self.owing.values())
+
+    def record(self, entry_ids: dict[str, int]) -> None:
+        """Note the commissions once their entries have been posted."""
+        record(self.occasion, self.card.policy, self.owing, entry_ids)
 
 
-def settle(actor: Actor, card: Card, cause: str) -> Card:
-    """Take every commission that is due and not yet taken, within the caller's verb; returns the card afterwards."""
+def act_on(actor: Actor, card: Card) -> Act:
+    """The ledger's Act of `actor` on `card`, now."""
+    return Act(card.business_id, card.today, card.now, actor.membership_id)
+
+
+def settlement(actor: Actor, card: Card, cause: str) -> Settlement:
+    """Every commission of `card` that is due and not yet taken; the customer's own collector earns it."""
     owing = due(card.policy, card.plan.cycles(card.today))
     untaken = {cycle: amount for cycle, amount in owing.items() if cycle not in card.taken}
-    for cycle, amount in untaken.items():
-        take(occasion(actor, card, cause), card.policy, cycle, amount)
-    return card.after(balance=card.balance - sum(untaken.values()), taken=card.taken | untaken.keys())
+    after = card.after(balance=card.balance - sum(untaken.values()), taken=card.taken | untaken.keys())
+    return Settlement(Occasion(act_on(actor, card), card.id, card.row["collector_id"], cause), untaken, after)
 
 
 @verb
@@ -277,10 +290,10 @@ def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
     card = queries.locked_card(actor, account_id)
     if card.row["state"] not in OPEN_STATES:
         raise AccountClosed
-    settled = settle(actor, replace(card, plan=replace(card.plan, ended_on=card.today)), "ended")
-    commission = card.balance - settled.balance
+    settled = settlement(actor, replace(card, plan=replace(card.plan, ended_on=card.today)), "ended")
+    settled.record(ledger.post(act_on(actor, card), *settled.entries))
     set_state(card, State.COMPLETED, ended_on=card.today)
-    after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": commission}
+    after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": settled.total}
     before = {"state": card.row["state"]}
     audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after)
     return queries.summary(queries.card(actor, card.id))

@@ -14,8 +14,8 @@ branch_labels = None
 depends_on = None
 
 
-# Entries, postings and audit rows are history: added, never changed. The one exception is the seal of an audit row,
-# which is set once, after the fact.
+# Entries, postings and audit rows are history: added, never changed. The one exception is the seal of an audit row, which is
+# set once, after the fact.
 APPEND_ONLY = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -101,9 +101,8 @@ def upgrade() -> None:
     op.create_table(
         "guess_budgets",
         sa.Column("subject", sa.String(length=100), nullable=False),
-        sa.Column("failures", sa.Integer(), nullable=False),
-        sa.Column("failures_today", sa.Integer(), nullable=False),
-        sa.Column("day_began_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("recent", postgresql.ARRAY(postgresql.TIMESTAMP(timezone=True)), nullable=False),
         sa.Column("locked_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_guess_budgets")),
     )
@@ -121,7 +120,8 @@ def upgrade() -> None:
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
-            "NOT is_super_admin OR secret_kind = 'password'", name=op.f("ck_users_super_admin_password")
+            "NOT is_super_admin OR secret_kind IS NOT DISTINCT FROM 'password'",
+            name=op.f("ck_users_super_admin_password"),
         ),
         sa.CheckConstraint("phone ~ '^\\+[0-9]{8,15}$'", name=op.f("ck_users_phone_e164")),
         sa.CheckConstraint("secret_kind IN ('pin', 'password')", name=op.f("ck_users_secret_kind")),
@@ -555,6 +555,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.BigInteger(), nullable=False),
         sa.Column("customer_id", sa.BigInteger(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("from_credit", sa.BigInteger(), nullable=False),
         sa.Column("method", sa.String(length=8), nullable=False),
         sa.Column("payment_account_id", sa.BigInteger(), nullable=True),
         sa.Column("status", sa.String(length=9), nullable=False),
@@ -580,6 +581,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("amount BETWEEN 1 AND 100000000000", name=op.f("ck_payment_requests_amount")),
         sa.CheckConstraint("approvals_needed BETWEEN 1 AND 2", name=op.f("ck_payment_requests_approvals_needed")),
+        sa.CheckConstraint("from_credit BETWEEN 0 AND amount", name=op.f("ck_payment_requests_from_credit")),
         sa.ForeignKeyConstraint(
             ["business_id", "account_id"],
             ["savings_accounts.business_id", "savings_accounts.id"],

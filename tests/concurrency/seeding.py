@@ -35,8 +35,10 @@ _COPY = text(
     ), moved AS (
         INSERT INTO ledger_postings
             (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
-        SELECT :b, entries.id, bag.id, purses.id, :amount, bag.balance, :amount
+        SELECT :b, entries.id, bag.id, purses.id, :amount,
+            bag.balance + :amount * (:copies - row_number() OVER (ORDER BY entries.id)), :amount
         FROM bag, entries JOIN purses ON entries.reference = 'copy:' || purses.owner_id
+        ORDER BY entries.id
     ), taken AS (
         INSERT INTO collections
             (business_id, account_id, collector_id, method, amount, credit_change, collected_on, entry_id, at)

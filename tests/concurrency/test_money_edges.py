@@ -192,7 +192,7 @@ def _pair(cast) -> list:
 
 
 def test_a_dry_run_leaves_nothing_behind(cast):
-    """Every row of every table is as before; only the guesses at a code are counted, whoever makes them how."""
+    """Every row of every table is as before. Paying has no rehearsal: it would be a way to try codes."""
     account = cast.open_account(cast.funke, cycle_days=5)
     marked = cast.mark(account, days=3)
     wanted = {"account_id": account["id"], "amount": 1_000}
@@ -203,7 +203,7 @@ def test_a_dry_run_leaves_nothing_behind(cast):
         (cast.chidi, f"/savings/{account['id']}/markings", {"days": 1}, 200),
         (cast.ada, f"/collections/{marked['collection_id']}/reversal", REASON, 409),
         (cast.funke, "/payments", wanted, 200),
-        (cast.chidi, f"/payments/{request}/pay-cash", {"code": code}, 200),
+        (cast.chidi, f"/payments/{request}/pay-cash", {"code": code}, 422),
     ]
     before = _snapshot(cast.app)
     for person, path, body, status in rehearsals:
@@ -211,11 +211,6 @@ def test_a_dry_run_leaves_nothing_behind(cast):
         assert answer.status == status
         assert status != 200 or answer.headers["Dry-Run"] == "true"
         assert _snapshot(cast.app) == before
-    wrong = {"code": f"{(int(code) + 1) % 10**6:06d}"}
-    guesses = [
-        cast.chidi.post(f"/payments/{request}/pay-cash", wrong, query_string={"dry_run": "true"}) for _ in range(6)
-    ]
-    assert [answer.code for answer in guesses] == ["payments.wrong_code"] * 5 + ["auth.too_many_attempts"]
 
 
 def _snapshot(app) -> dict[str, str]:

@@ -121,7 +121,7 @@ def test_a_percentage_at_the_first_mark_is_refused_as_a_contradiction(business):
 def test_a_flat_commission_cannot_exceed_the_first_contribution(business, calendar):
     business.ada.ok("PATCH", "/settings", {"commission_kind": "flat", "commission_value": DAY + 1})
     refused = business.ada.post("/savings", {"kind": "daily", "contribution": DAY, "customer_id": business.funke.id})
-    assert refused.code == "savings.invalid_plan"
+    assert refused.code == "commissions.larger_than_contribution"
 
 
 def test_a_change_of_policy_leaves_the_cards_that_are_out(business, calendar):
@@ -144,3 +144,51 @@ def test_a_card_of_31_boxes_costs_one_day_for_31_boxes(fresh_cast, calendar):
     assert commissions(fresh_cast, account) == [(1, DAY, "earned")]
     last = date.fromisoformat(fresh_cast.card(account)["slots"][30]["date"])
     assert last == date(2027, 1, 1) + timedelta(days=35), "31 boxes without Sundays"
+
+
+def test_a_smaller_contribution_must_still_cover_the_flat_commission(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"commission_kind": "flat", "commission_value": 40_000})
+    account = start(business, calendar, date(2027, 1, 1))
+    refused = business.chidi.post(f"/savings/{account['id']}/terms", {"contribution": 39_999})
+    assert refused.code == "commissions.larger_than_contribution"
+    business.chidi.ok("POST", f"/savings/{account['id']}/terms", {"contribution": 40_000})
+
+
+def test_late_payments_count_towards_a_percentage(business, calendar):
+    """Otherwise one kobo asked for after the month would settle the month at what was paid by then."""
+    policy = {"commission_kind": "percent", "commission_value": 1_000, "commission_earned": "cycle_end"}
+    business.ada.ok("PATCH", "/settings", policy | {"cycle_kind": "days", "cycle_days": 4})
+    account = start(business, calendar, date(2027, 1, 1), cycles=2)
+    business.mark(account)
+    calendar.forward(days=10)
+    business.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": 1})
+    assert commissions(business, account) == []
+    business.mark(account, days=3)
+    assert commissions(business, account) == [(1, 4 * DAY // 10, "earned")]
+
+
+def test_credit_that_was_taken_out_pays_for_no_day(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"cycle_kind": "days", "cycle_days": 2})
+    account = start(business, calendar, date(2027, 1, 1), cycles=3)
+    business.mark(account, days=2)
+    business.mark(account, amount=40_000)
+    request = business.funke.ok("POST", "/payments", {"account_id": account["id"]})
+    assert (request["amount"], business.card(account)["totals"]["credit"]) == (90_000, 0)
+    business.ada.ok("POST", f"/payments/{request['id']}/reject", {"reason": "not today"})
+    assert business.card(account)["totals"]["credit"] == 40_000
+    again = business.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": 60_000})
+    assert business.card(account)["totals"]["credit"] == 30_000, "what is left of it"
+    business.ada.ok("POST", f"/payments/{again['id']}/approve")
+    receipt = business.mark(account)
+    assert (receipt["amount"], receipt["commission"], receipt["balance"]) == (20_000, DAY, 0)
+
+
+def test_a_reversal_leaves_what_started_cycles_will_owe(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"commission_earned": "cycle_end", "cycle_kind": "days", "cycle_days": 3})
+    account = start(business, calendar, date(2027, 1, 1), cycles=2)
+    first = business.mark(account, days=3)
+    business.mark(account)
+    business.funke.ok("POST", "/payments", {"account_id": account["id"]})
+    refused = business.chidi.post(f"/collections/{first['collection_id']}/reversal", {"reason": "wrong card"})
+    assert refused.code == "ledger.insufficient_funds"
+    business.ada.ok("POST", f"/savings/{account['id']}/end", {"reason": "moves away"})

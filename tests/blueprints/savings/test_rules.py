@@ -152,10 +152,13 @@ def test_a_slot_knows_how_it_stands_today():
     ]
 
 
-def test_a_cycle_is_finished_when_paid_up_or_past_or_ended():
+def test_a_cycle_is_past_after_its_last_day_and_finished_when_paid_up_or_ended():
     plan = pay(daily(cycle_days=2, cycles=2), MONDAY, MONDAY + timedelta(days=2))
-    assert [cycle.finished for cycle in plan.cycles(MONDAY)] == [False, False]
-    assert [cycle.finished for cycle in plan.cycles(MONDAY + timedelta(days=2))] == [True, False]
+    assert [cycle.past for cycle in plan.cycles(MONDAY + timedelta(days=1))] == [False, False]
+    assert [cycle.past for cycle in plan.cycles(MONDAY + timedelta(days=2))] == [True, False]
+    assert [cycle.finished for cycle in plan.cycles(MONDAY + timedelta(days=2))] == [False, False]
+    paid_up = pay(plan, MONDAY + timedelta(days=1))
+    assert [cycle.finished for cycle in paid_up.cycles(MONDAY)] == [True, False]
     assert all(cycle.finished for cycle in replace(plan, ended_on=MONDAY).cycles(MONDAY))
 
 

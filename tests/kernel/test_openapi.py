@@ -1,0 +1,131 @@
+"""The document is valid, complete, and says the same as the code that runs."""
+
+import re
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
+from ofektom.auth import PUBLIC
+from ofektom.errors import Problem
+from tests.cast import Client
+
+
+@pytest.fixture(scope="module")
+def document(app) -> dict:
+    return Client(app).ok("GET", "/openapi.json")
+
+
+@pytest.fixture(scope="module")
+def operations(app, document) -> list:
+    """(view, rule, operation) of every view."""
+    return [
+        (view, rule, document["paths"][re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)][view.methods[0].lower()])
+        for rule in app.url_map.iter_rules()
+        if (view := getattr(app.view_functions[rule.endpoint], "view", None))
+    ]
+
+
+def test_the_document_is_valid_openapi(document):
+    assert document["openapi"] == "3.1.0"
+    validate(document, cls=OpenAPIV31SpecValidator)
+
+
+def test_every_route_is_in_it_and_nothing_else(app, document):
+    served = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert served == {(path, method) for path, item in document["paths"].items() for method in item}
+    assert len(served) > 50
+
+
+def test_every_operation_has_a_name_and_says_what_it_does(operations):
+    names = [operation["operationId"] for _, _, operation in operations]
+    assert len(names) == len(set(names))
+    for _, rule, operation in operations:
+        assert operation["summary"].endswith("."), rule
+        assert operation["description"], rule
+        assert len(operation["tags"]) == 1
+
+
+def test_security_and_access_are_the_declared_ones(app, operations):
+    for view, rule, operation in operations:
+        assert operation["x-access"] == view.access
+        assert operation["security"] == ([] if view.access == PUBLIC else [{"bearer": []}]), rule
+        for role in app.extensions["grants"].roles_by_permission.get(view.access, ()):
+            assert role in operation["description"], rule
+
+
+def test_success_and_every_declared_error_are_described(operations):
+    for view, rule, operation in operations:
+        success = operation["responses"][str(view.status)]
+        assert ("content" in success) == (view.answer is not None), rule
+        if view.access != PUBLIC:
+            assert {"auth.required", "auth.invalid_token"} <= set(operation["responses"]["401"]["x-codes"])
+        for problem in view.errors:
+            described = operation["responses"][str(problem.status)]
+            assert problem.code in described["x-codes"], (rule, problem)
+            assert problem.title in described["description"]
+            assert "application/problem+json" in described["content"]
+
+
+def test_every_code_it_names_exists(operations):
+    for _, rule, operation in operations:
+        for status, response in operation["responses"].items():
+            for code in response.get("x-codes", ()):
+                assert Problem.by_code[code].status == int(status), (rule, code)
+
+
+def test_bodies_and_parameters_are_described(operations):
+    for view, rule, operation in operations:
+        assert ("requestBody" in operation) == (view.body is not None), rule
+        given = {(parameter["in"], parameter["name"]): parameter for parameter in operation["parameters"]}
+        assert {name for place, name in given if place == "path"} == rule.arguments, rule
+        assert (("header", "Idempotency-Key") in given) == view.idempotent, rule
+        assert (("query", "dry_run") in given) == view.dry_run, rule
+        wanted = {field.data_key or name for name, field in view.query.fields.items()} if view.query else set()
+        assert {name for place, name in given if place == "query"} - {"dry_run"} == wanted, rule
+
+
+def test_an_id_in_a_path_is_a_whole_number(operations):
+    for _, rule, operation in operations:
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path" and parameter["name"].endswith("_id"):
+                assert parameter["schema"] == {"type": "integer", "format": "int64", "minimum": 1}, rule
+
+
+def test_no_schema_takes_fields_it_does_not_know_or_shows_a_secret(document):
+    for name, schema in document["components"]["schemas"].items():
+        if name.endswith("In"):
+            assert schema["additionalProperties"] is False, name
+        shown = {field for field, kind in schema.get("properties", {}).items() if not kind.get("writeOnly")}
+        if name.endswith("Out"):
+            assert not shown & {"secret", "secret_hash", "code_hash", "password", "pin"}, name
+
+
+def test_it_is_served_to_anybody_and_cached_by_its_tag(anonymous):
+    first = anonymous.get("/openapi.json")
+    again = anonymous.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status, again.status, again.body) == (200, 304, None)
+
+
+def test_the_page_and_all_it_loads_come_from_us(app):
+    client = app.test_client()
+    page = client.get("/docs")
+    text = page.get_data(as_text=True)
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "//" not in re.sub(r"<!--.*?-->", "", text), "no address of anybody else"
+    loaded = re.findall(r'(?:src|href|url)(?:=|: )"([^"]+)"', text)
+    assert len(loaded) == 3
+    for path in loaded:
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        answer.close()
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "..%2f__init__.py", "%2e%2e/__init__.py", "%00"])
+def test_only_the_pages_assets_are_served(app, name):
+    answer = app.test_client().get(f"/docs/assets/{name}")
+    assert (answer.status_code, answer.json["code"]) == (404, "not_found")
