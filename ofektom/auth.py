@@ -20,6 +20,7 @@ PUBLIC = "public"  # anybody, signed in or not
 SIGNED_IN = "signed_in"  # whoever has a session, whatever their role
 ISSUER = "ofektom"
 AUDIENCE = "ofektom-api"
+CLOCK_SKEW_SECONDS = 10  # between our own servers
 _CLAIMS = ["sub", "sid", "ver", "iat", "exp", "iss", "aud"]
 
 
@@ -108,6 +109,7 @@ def read_access_token(token: str) -> tuple[int, int, int]:
             algorithms=["HS256"],
             issuer=ISSUER,
             audience=AUDIENCE,
+            leeway=CLOCK_SKEW_SECONDS,
             options={"require": _CLAIMS},
         )
         return int(claims["sub"]), int(claims["sid"]), int(claims["ver"])

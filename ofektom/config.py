@@ -1,11 +1,25 @@
 """Settings, read once from the environment when the application is made."""
 
-from dataclasses import asdict, dataclass
+import logging
+from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 
-from environs import Env
+from environs import Env, EnvError
 
+ENVIRONMENTS = ("production", "development", "test")
+MAY_BE_ZERO = {"pool_overflow", "proxy_hops"}
+MAY_BE_NEGATIVE = {"clock_offset_seconds"}
+VARIABLES = {
+    "workers": "WEB_CONCURRENCY",
+    "pool_size": "DB_POOL_SIZE",
+    "pool_overflow": "DB_POOL_OVERFLOW",
+    "pool_wait_seconds": "DB_POOL_WAIT_SECONDS",
+    "statement_timeout_ms": "DB_STATEMENT_TIMEOUT_MS",
+    "lock_timeout_ms": "DB_LOCK_TIMEOUT_MS",
+    "idle_in_transaction_timeout_ms": "DB_IDLE_IN_TRANSACTION_TIMEOUT_MS",
+}
 MINIMUM_SECRET_CHARACTERS = 32
+MINIMUM_DIFFERENT_CHARACTERS = 8
 # OWASP's password storage cheat sheet counts m=7168 KiB, t=5 as strong as m=19456 KiB, t=2.
 WEAKEST_ARGON2 = 7168 * 5
 
@@ -25,7 +39,7 @@ class Settings:
     workers: int
     pool_size: int
     pool_overflow: int
-    pool_wait_seconds: float
+    pool_wait_seconds: int
     statement_timeout_ms: int
     lock_timeout_ms: int
     idle_in_transaction_timeout_ms: int
@@ -51,13 +65,15 @@ class Settings:
 
 
 def load_settings(overrides: dict | None = None) -> Settings:
-    """Read the environment (with `overrides` on top, as text) and refuse what is unsafe.
+    """Read the environment, with `overrides` by field name on top, and refuse what is unsafe or makes no sense.
 
     Raises ConfigurationError naming the variable at fault.
     """
-    env = Env(prefix="")
-    values = _read(env) | (overrides or {})
-    settings = Settings(**values)
+    try:
+        settings = Settings(**(_read(Env()) | (overrides or {})))
+    except EnvError as error:
+        raise ConfigurationError(str(error)) from None
+    _refuse_nonsense(settings)
     _refuse_unsafe(settings)
     return settings
 
@@ -71,7 +87,7 @@ def _read(env: Env) -> dict:
         "workers": env.int("WEB_CONCURRENCY", 2),
         "pool_size": env.int("DB_POOL_SIZE", 20),
         "pool_overflow": env.int("DB_POOL_OVERFLOW", 30),
-        "pool_wait_seconds": env.float("DB_POOL_WAIT_SECONDS", 2.0),
+        "pool_wait_seconds": env.int("DB_POOL_WAIT_SECONDS", 2),
         "statement_timeout_ms": env.int("DB_STATEMENT_TIMEOUT_MS", 5000),
         "lock_timeout_ms": env.int("DB_LOCK_TIMEOUT_MS", 2000),
         "idle_in_transaction_timeout_ms": env.int("DB_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10000),
@@ -89,12 +105,27 @@ def _read(env: Env) -> dict:
     }
 
 
+def _refuse_nonsense(settings: Settings) -> None:
+    if settings.environment not in ENVIRONMENTS:
+        raise ConfigurationError(f"OFEKTOM_ENV must be one of {', '.join(ENVIRONMENTS)}")
+    if settings.log_level not in logging.getLevelNamesMapping():
+        raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
+    for field in fields(settings):
+        least = 0 if field.name in MAY_BE_ZERO else 1
+        value = getattr(settings, field.name)
+        if isinstance(value, int | float) and field.name not in MAY_BE_NEGATIVE and value < least:
+            raise ConfigurationError(f"{VARIABLES.get(field.name, field.name.upper())} must be at least {least}")
+
+
 def _refuse_unsafe(settings: Settings) -> None:
-    if not settings.database_url:
-        raise ConfigurationError("DATABASE_URL is not set: the service needs a PostgreSQL database")
+    if not settings.database_url.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
+        raise ConfigurationError("DATABASE_URL must be the postgresql:// address of a PostgreSQL database")
     for name in ("secret_key", "pin_pepper"):
-        if len(getattr(settings, name)) < MINIMUM_SECRET_CHARACTERS:
-            raise ConfigurationError(f"{name.upper()} must have at least {MINIMUM_SECRET_CHARACTERS} characters")
+        secret = getattr(settings, name)
+        if len(secret) < MINIMUM_SECRET_CHARACTERS or len(set(secret)) < MINIMUM_DIFFERENT_CHARACTERS:
+            raise ConfigurationError(
+                f"{name.upper()} must be random, with at least {MINIMUM_SECRET_CHARACTERS} characters"
+            )
     if settings.secret_key == settings.pin_pepper:
         raise ConfigurationError("SECRET_KEY and PIN_PEPPER must differ")
     if settings.environment == "production":

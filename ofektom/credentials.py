@@ -4,18 +4,20 @@ import functools
 import hashlib
 import hmac
 import itertools
+import math
 import re
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 from flask import current_app
-from sqlalchemy import String, delete, func, or_, update
-from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
+from sqlalchemy import String, delete, func, or_, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ofektom import clock
+from ofektom.database import verb
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.green import off_the_hub
@@ -26,6 +28,7 @@ FREE_FAILURES = 5
 FAILURES_A_DAY = 20
 FIRST_LOCK = timedelta(minutes=1)
 LONGEST_LOCK = timedelta(hours=1)
+A_DAY = timedelta(hours=24)
 
 
 class WeakPin(Problem):
@@ -39,7 +42,7 @@ class WeakPassword(Problem):
 
 class TooManyGuesses(Problem):
     code, status, title = "auth.too_many_attempts", 429, "Too many wrong attempts; wait and try again"
-    retry_after = 60
+    retry_after = 60  # where no better figure is known
 
 
 def check_pin(pin: str) -> None:
@@ -84,7 +87,7 @@ def verify_secret(secret: str, hashed: str | None) -> bool:
     hasher = _hasher()
     try:
         return off_the_hub(hasher.verify, hashed or _hash_of_nothing(hasher), _pepper(secret)) and hashed is not None
-    except (VerifyMismatchError, InvalidHashError):
+    except (VerificationError, InvalidHashError):
         return False
 
 
@@ -122,55 +125,64 @@ def keyed_hash(text: str) -> str:
 
 
 class GuessBudget(db.Model):
-    """Wrong attempts against one subject: "user:7", a login nobody has, or a one-time code."""
+    """Wrong attempts against one subject: "user:7", a login nobody has, or a one-time code.
+
+    `run` counts those since the last right one, `recent` holds the times of those of the last 24 hours.
+    """
 
     __tablename__ = "guess_budgets"
 
     subject: Mapped[str] = mapped_column(String(100), primary_key=True)
-    failures: Mapped[int] = mapped_column()
-    failures_today: Mapped[int] = mapped_column()
-    day_began_at = mapped_column(TIMESTAMP(timezone=True), nullable=False)
-    locked_until = mapped_column(TIMESTAMP(timezone=True))
+    run: Mapped[int] = mapped_column()
+    recent: Mapped[list[datetime]] = mapped_column(ARRAY(TIMESTAMP(timezone=True)))
+    locked_until: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
 
 
+_SPEND = text(
+    """
+    WITH clock AS (SELECT now() + :offset AS now)
+    INSERT INTO guess_budgets AS g (subject, run, recent) SELECT :subject, 1, ARRAY[now] FROM clock
+    ON CONFLICT (subject) DO UPDATE SET
+        run = g.run + 1,
+        recent = ARRAY(SELECT t FROM unnest(g.recent) t, clock WHERE t > now - :a_day) || EXCLUDED.recent,
+        locked_until = CASE WHEN g.run + 1 >= :free THEN
+            EXCLUDED.recent[1] + least(:longest, :first * power(2, least(g.run + 1 - :free, 20))) END
+    WHERE (g.locked_until IS NULL OR g.locked_until <= EXCLUDED.recent[1])
+      AND (SELECT count(*) FROM unnest(g.recent) t, clock WHERE t > now - :a_day) < :most
+    RETURNING subject
+    """
+)
+
+
+@verb
 def spend_guess(subject: str) -> None:
     """Count an attempt as failed before it is tried, so that parallel guesses cannot share one; raise TooManyGuesses.
 
-    Five failures lock for a minute, each further one for twice as long up to an hour; never more than 20 in 24 hours.
-    Commits at once, on a connection of its own: the count stays although the act it guards is refused.
+    Five failures in a row lock for a minute, each further one twice as long up to an hour; never more than 20 in any
+    24 hours. Within another verb the count belongs to its transaction: a refusal that `keeps` then keeps it.
     """
-    now = clock.now()
-    table = GuessBudget
-    new_day = table.day_began_at < now - timedelta(hours=24)
-    failures = table.failures + 1
-    over = func.power(2, func.least(failures - FREE_FAILURES, 10))
-    lock = now + func.least(FIRST_LOCK * over, LONGEST_LOCK)
-    statement = (
-        insert(table)
-        .values(subject=subject, failures=1, failures_today=1, day_began_at=now)
-        .on_conflict_do_update(
-            index_elements=["subject"],
-            set_={
-                "failures": failures,
-                "failures_today": db.case((new_day, 1), else_=table.failures_today + 1),
-                "day_began_at": db.case((new_day, now), else_=table.day_began_at),
-                "locked_until": db.case((failures >= FREE_FAILURES, lock), else_=None),
-            },
-            where=or_(table.locked_until.is_(None), table.locked_until <= now)
-            & or_(new_day, table.failures_today < FAILURES_A_DAY),
-        )
-        .returning(table.subject)
-    )
-    with db.engine.begin() as connection:
-        if connection.execute(statement).first() is None:
-            raise TooManyGuesses
+    limits = {
+        "free": FREE_FAILURES,
+        "first": FIRST_LOCK,
+        "longest": LONGEST_LOCK,
+        "most": FAILURES_A_DAY,
+        "a_day": A_DAY,
+    }
+    values = {"subject": subject, "offset": current_app.config["CLOCK_OFFSET"]} | limits
+    if db.session.execute(_SPEND, values).first() is None:
+        budget, now = db.session.get(GuessBudget, subject), clock.read_now()
+        oldest = budget.recent[-FAILURES_A_DAY:][0]
+        free_at = max(budget.locked_until or now, oldest + A_DAY if len(budget.recent) >= FAILURES_A_DAY else now)
+        raise TooManyGuesses(retry_after=max(1, math.ceil((free_at - now).total_seconds())))
 
 
+@verb
 def refund_guess(subject: str) -> None:
     """Take back the attempt that turned out right and end the run of failures."""
-    values = {"failures": 0, "failures_today": GuessBudget.failures_today - 1, "locked_until": None}
-    with db.engine.begin() as connection:
-        connection.execute(update(GuessBudget).where(GuessBudget.subject == subject).values(values))
+    last = func.cardinality(GuessBudget.recent)
+    values = {"run": 0, "locked_until": None, "recent": func.trim_array(GuessBudget.recent, 1)}
+    spent = update(GuessBudget).where(GuessBudget.subject == subject, last > 0).values(values)
+    db.session.execute(spent.execution_options(synchronize_session=False))
 
 
 def prove(subject: str, secret: str, hashed: str | None) -> bool:
@@ -182,9 +194,11 @@ def prove(subject: str, secret: str, hashed: str | None) -> bool:
     return True
 
 
+@verb
 def forget_guesses() -> int:
     """Delete budgets in which nothing happened for a day; returns how many."""
-    old = GuessBudget.day_began_at < clock.now() - timedelta(hours=25)
+    last = GuessBudget.recent[func.cardinality(GuessBudget.recent)]
+    idle = or_(last < clock.now() - A_DAY - timedelta(hours=1), func.cardinality(GuessBudget.recent) == 0)
     unlocked = or_(GuessBudget.locked_until.is_(None), GuessBudget.locked_until < clock.now())
-    with db.engine.begin() as connection:
-        return connection.execute(delete(GuessBudget).where(old, unlocked)).rowcount
+    old = delete(GuessBudget).where(idle, unlocked)
+    return db.session.execute(old.execution_options(synchronize_session=False)).rowcount

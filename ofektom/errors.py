@@ -12,24 +12,33 @@ from flask import Flask, Response, g, has_request_context
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WerkzeugMethodNotAllowed
 
 log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """A refusal the client can act on. Subclasses set `code`, `status` and `title`; nothing has been changed."""
+    """A refusal the client can act on. Subclasses set `code`, `status` and `title`.
+
+    Nothing has been changed, but for a refusal that `keeps`. `retry_after` is in seconds.
+    """
 
     code = ""
     status = 400
     title = ""
     constraints: tuple[str, ...] = ()
     retry_after: int | None = None
+    # A refusal that keeps what its verb has written so far: the count of a wrong guess.
+    keeps = False
 
     by_code: ClassVar[dict[str, type["Problem"]]] = {}
     by_constraint: ClassVar[dict[str, type["Problem"]]] = {}
 
-    def __init__(self, detail: str | None = None, *, fields: dict | None = None, **extra):
+    def __init__(
+        self, detail: str | None = None, *, fields: dict | None = None, retry_after: int | None = None, **extra
+    ):
         super().__init__(detail or self.title)
+        self.retry_after = retry_after or self.retry_after
         self.detail = detail
         self.fields = fields
         self.extra = extra
@@ -150,8 +159,10 @@ def as_problem(error: BaseException) -> Problem:
         problem = DatabaseBusy()
     elif isinstance(error, DBAPIError):
         problem = from_database(error)
-    if problem.status >= 500 or type(problem) is Conflict:
+    if type(problem) in (InternalError, Conflict):
         log.error("unexpected error", exc_info=error)
+    elif problem.status >= 500:
+        log.warning("%s: %s", problem.code, type(error).__name__)
     return problem
 
 
@@ -173,6 +184,8 @@ def to_response(error: BaseException) -> Response:
         response.headers["Retry-After"] = str(problem.retry_after)
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, WerkzeugMethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
 
 

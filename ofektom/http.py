@@ -9,24 +9,22 @@ import uuid
 import orjson
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from ofektom.errors import BodyTooLarge, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
+MOST_KEYS = 100
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class IdConverter(BaseConverter):
     """`<id:name>` in a route: a positive integer that fits its column; anything else is simply not found."""
 
-    regex = r"[0-9]{1,19}"
+    regex = r"[1-9][0-9]{0,17}"
 
     def to_python(self, value: str) -> int:
-        number = int(value)
-        if not 1 <= number <= MAX_ID:
-            raise ValidationError
-        return number
+        return int(value)
 
 
 def read_json() -> dict:
@@ -53,6 +51,8 @@ def read_json() -> dict:
 
 
 def _refuse_duplicates(pairs: list) -> dict:
+    if len(pairs) > MOST_KEYS:
+        raise ValueError(f"an object has more than {MOST_KEYS} keys")
     result = dict(pairs)
     if len(result) != len(pairs):
         raise ValueError("a key is given twice")
@@ -82,9 +82,10 @@ def answer(status: int, data) -> Response:
 
 def raw_answer(status: int, body: bytes) -> Response:
     """A JSON response from encoded bytes. Answers of GET carry an ETag and honour If-None-Match."""
-    response = Response(body, status=status, content_type="application/json")
+    content_type = "application/json" if status < 400 else "application/problem+json"
+    response = Response(body, status=status, content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
-    if request.method == "GET" and status == 200:
+    if request.method in ("GET", "HEAD") and status == 200:
         response.set_etag(hashlib.blake2b(body, digest_size=12).hexdigest())
         response.headers["Cache-Control"] = "private, no-cache"
         response.make_conditional(request)
@@ -102,6 +103,7 @@ def finish_response(response: Response) -> Response:
     """Headers that every answer carries."""
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault("Cache-Control", "no-store")
     return response
 
 

@@ -110,7 +110,9 @@ class User(db.Model):
         CheckConstraint(r"phone ~ '^\+[0-9]{8,15}$'", name="phone_e164"),
         CheckConstraint("(secret_hash IS NULL) = (secret_kind IS NULL)", name="secret"),
         CheckConstraint("secret_kind IN ('pin', 'password')", name="secret_kind"),
-        CheckConstraint("NOT is_super_admin OR secret_kind = 'password'", name="super_admin_password"),
+        CheckConstraint(
+            "NOT is_super_admin OR secret_kind IS NOT DISTINCT FROM 'password'", name="super_admin_password"
+        ),
     )
 
 

@@ -8,14 +8,22 @@ import time
 import orjson
 from flask import Flask, Response, g, has_request_context, request
 
-SECRET_WORDS = ("secret", "password", "pin", "token", "authorization", "code_hash", "pepper", "cookie", "api_key")
-_SECRET_NAME = re.compile(rf"(?:^|_)(?:{'|'.join(SECRET_WORDS)})(?:$|_)", re.IGNORECASE)
+SECRET_WORDS = "secret|password|passphrase|pin|token|authorization|code|pepper|cookie|api_?key|hash|key"
+# A name is secret when one of its words is: access_token, secretHash, PINS.
+_SECRET_NAME = re.compile(rf"(?:^|[_\W])(?:{SECRET_WORDS})s?(?:$|[_\W])", re.IGNORECASE)
+_WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_PUBLIC_NAMES = {"code", "key"}  # of problems and settings; alone they name no secret
+_VALUE = r"""(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|'[^']*'|[^\s'",}&;]+)"""
 _PATTERNS = [
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "[token]"),
+    (re.compile(r"\$argon2\S+"), "[hash]"),
     (re.compile(r"(?i)bearer\s+\S+"), "Bearer [token]"),
-    (re.compile(r"(?i)((?:secret|password|pin|token)\w*['\"]?\s*[=:]\s*)['\"]?[^'\",\s}&]+"), r"\1[redacted]"),
-    (re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^:/@\s]*):[^@\s]*@"), r"\1:[redacted]@"),
-    (re.compile(r"(?<!\d)(\d{6})\d{3,}(\d{1})(?!\d)"), r"\1***\2"),  # account numbers, phones, cards
+    (re.compile(r"([a-z][a-z0-9+.-]*://[^:/@\s]*):\S*@"), r"\1:[redacted]@"),
+    (
+        re.compile(rf"(?i)(\w*(?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
+        r"\1[redacted]",
+    ),
+    (re.compile(r"(?<![\d.])\d{6,}(\d{4})(?![\d.])"), r"***\1"),  # account numbers, phones, cards
 ]
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -37,7 +45,7 @@ class JsonFormatter(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}Z",
             "level": record.levelname,
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "message": redact(_text(record.getMessage())),
         }
         if has_request_context():
             line["request_id"] = g.get("request_id")
@@ -45,18 +53,30 @@ class JsonFormatter(logging.Formatter):
             if name not in _STANDARD:
                 line[name] = _redact_value(name, value)
         if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
+            line["exception"] = redact(_text(self.formatException(record.exc_info)))
         return orjson.dumps(line, default=str).decode()
 
     converter = staticmethod(time.gmtime)
 
 
 def _redact_value(name: str, value):
-    if _SECRET_NAME.search(name):
+    """`value` fit for a log: secrets by their name, strings by their look, containers within, all else as text."""
+    if name not in _PUBLIC_NAMES and _SECRET_NAME.search(_WORD_BREAK.sub("_", name)):
         return "[redacted]"
     if isinstance(value, dict):
-        return {key: _redact_value(str(key), item) for key, item in value.items()}
-    return redact(value) if isinstance(value, str) else value
+        return {_text(key): _redact_value(_text(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redact_value("", item) for item in value]
+    if value is None or isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and abs(value) < 10**9:
+        return value
+    return redact(_text(value))
+
+
+def _text(value) -> str:
+    """Text that can be encoded, whatever was given."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def configure(level: str) -> None:

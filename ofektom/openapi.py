@@ -87,10 +87,10 @@ def _parameters(rule, view: View) -> list:
         parameters.append({"in": "query", "schema": view.query})
     if view.idempotent:
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
-        parameters.append({"in": "header", "name": idempotency.HEADER, "required": True, "schema": schema})
+        parameters.append({"in": "header", "name": idempotency.HEADER, "required": not view.dry_run, "schema": schema})
     if view.dry_run:
         schema = {"type": "boolean", "default": False}
-        text = "answer with what would happen and keep nothing"
+        text = "answer with what would happen and keep nothing; needs no Idempotency-Key"
         parameters.append({"in": "query", "name": "dry_run", "schema": schema, "description": text})
     return parameters
 
@@ -106,6 +106,10 @@ def _responses(rule, view: View) -> dict:
     if view.answer is not None:
         success["content"] = {"application/json": {"schema": view.answer}}
     responses = {str(view.status): success}
+    if view.dry_run:
+        responses["200"] = success | {
+            "description": "What would happen" if view.status != 200 else success["description"]
+        }
     for problem in _problems(rule, view):
         known = responses.setdefault(str(problem.status), {"description": "", "x-codes": []})
         known["description"] = "; ".join(filter(None, [known["description"], f"`{problem.code}` {problem.title}"]))
@@ -121,10 +125,9 @@ def _problems(rule, view: View) -> list[type[errors.Problem]]:
         problems += [NotAuthenticated, InvalidToken]
     if view.access not in (PUBLIC, SIGNED_IN):
         problems += [Forbidden, NoActiveBusiness]
+    problems += [errors.MalformedRequest, errors.InvalidRequest]
     if view.body:
-        problems += [errors.MalformedRequest, errors.InvalidRequest, errors.BodyTooLarge, errors.UnsupportedMediaType]
-    elif view.query:
-        problems += [errors.MalformedRequest, errors.InvalidRequest]
+        problems += [errors.BodyTooLarge, errors.UnsupportedMediaType]
     if rule.arguments:
         problems.append(errors.NotFound)
     if view.idempotent:

@@ -11,7 +11,8 @@ from marshmallow import Schema as MarshmallowSchema
 from ofektom.http import MAX_ID
 from ofektom.money import MAX_AMOUNT
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# Control characters, and those that hide or turn text around; line breaks only where text may have lines.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 NIGERIAN_MOBILE = re.compile(r"\+234(70|80|81|90|91)\d{8}")
 NOT_MOBILE = ("+234800", "+234700")
@@ -27,13 +28,13 @@ class Schema(MarshmallowSchema):
 class Text(fields.String):
     """Text of `shortest`..`longest` characters, trimmed, without control characters or lone surrogates."""
 
-    def __init__(self, *, longest: int, shortest: int = 1, **kwargs):
-        self.shortest, self.longest = shortest, longest
+    def __init__(self, *, longest: int, shortest: int = 1, lines: bool = False, **kwargs):
+        self.longest, self.lines = longest, lines
         super().__init__(validate=validate.Length(min=shortest, max=longest), **kwargs)
 
     def _deserialize(self, value, attr, data, **kwargs):
         text = super()._deserialize(value, attr, data, **kwargs).strip()
-        if _CONTROL.search(text) or _SURROGATE.search(text):
+        if _CONTROL.search(text) or _SURROGATE.search(text) or (not self.lines and re.search(r"[\n\t]", text)):
             raise ValidationError("Contains characters that are not allowed.")
         return text
 
@@ -100,14 +101,25 @@ def Choice(enum, **kwargs) -> fields.String:
 
 
 class StrictBoolean(fields.Boolean):
-    """JSON true or false; in a query string the words."""
+    """JSON true or false, and nothing that looks like it."""
 
     def _deserialize(self, value, attr, data, **kwargs):
-        if value is True or value == "true":
-            return True
-        if value is False or value == "false":
-            return False
+        if value is True or value is False:
+            return value
         raise self.make_error("invalid", input=value)
+
+
+class ListOf(fields.List):
+    """A list of `item`s, one to `most`; a longer one is refused before its items are looked at."""
+
+    def __init__(self, item, *, most: int, **kwargs):
+        self.most = most
+        super().__init__(item, validate=validate.Length(min=1, max=most), **kwargs)
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        if isinstance(value, list) and len(value) > self.most:
+            raise ValidationError(f"At most {self.most} items.")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Day(fields.Date):
@@ -189,7 +201,7 @@ class PageIn(Schema):
 class ReasonIn(Schema):
     """Why, for acts that somebody may ask about later."""
 
-    reason = Text(longest=300, required=True)
+    reason = Text(longest=300, lines=True, required=True)
 
 
 class LedgerLineOut(Schema):

@@ -10,6 +10,7 @@ A view receives what it declares by name: `actor` unless it is public, `body`, `
 
 import functools
 import inspect
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,10 +18,11 @@ from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError, fields
 
 from ofektom import auth, database, http, idempotency
-from ofektom.errors import InvalidRequest, Problem
+from ofektom.errors import InvalidRequest, Problem, to_response
 from ofektom.green import deadline
 
 DRY_RUN_HEADER = "Dry-Run"
+MOST_ERRORS = 20
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,11 @@ def load(schema: Schema, data: dict) -> dict:
 
 
 def _printable(messages):
-    """Error messages with keys that may be echoed: unknown field names are the client's own text."""
+    """The first error messages, with keys that may be echoed: unknown field names are the client's own text."""
     if not isinstance(messages, dict):
         return messages
-    return {str(key).encode("ascii", "replace").decode()[:60]: _printable(value) for key, value in messages.items()}
+    first = itertools.islice(messages.items(), MOST_ERRORS)
+    return {str(key).encode("ascii", "replace").decode()[:60]: _printable(value) for key, value in first}
 
 
 def _call(view: View, arguments: dict) -> Response:
@@ -144,7 +147,12 @@ def _only_once(view: View, arguments: dict) -> Response:
     replay = idempotency.begin(actor, key, g.get("body", {}))
     if replay is not None:
         return replay
-    response = _call(view, arguments)
+    try:
+        response = _call(view, arguments)
+    except Problem as refusal:
+        if not refusal.keeps:
+            raise
+        response = to_response(refusal)
     idempotency.finish(actor, key, response)
     return response
 

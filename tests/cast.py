@@ -112,12 +112,13 @@ class Person(Client):
 
     def __init__(self, app: Flask, member: dict, phone: str, secret: str):
         super().__init__(app)
-        self.id, self.user_id, self.role = member["id"], member["user_id"], member["role"]
+        self.id, self.role = member["id"], member["role"]
         self.phone, self.secret = phone, secret
         if "invitation_token" in member:
             accept = {"token": member["invitation_token"], "secret": secret}
             Client(app).ok("POST", "/invitations/accept", accept)
         self.tokens = self.sign_in(phone, secret)
+        self.user_id = self.ok("GET", "/auth/me")["id"]
 
 
 class Staff(Client):

@@ -4,8 +4,10 @@ import secrets
 
 import click
 from flask.cli import with_appcontext
+from marshmallow import ValidationError
 
-from blueprints.auth import services
+from blueprints.auth import schemas, services
+from blueprints.auth.rules import LoginTaken
 from ofektom.credentials import hash_secret
 
 
@@ -16,5 +18,9 @@ from ofektom.credentials import hash_secret
 def create_super_admin(username: str, full_name: str) -> None:
     """Create platform staff with a random password, printed once."""
     password = secrets.token_urlsafe(18)
-    services.create_super_admin(username=username.lower(), full_name=full_name, password_hash=hash_secret(password))
-    click.echo(f"super admin {username.lower()} created; password (shown only now): {password}")
+    try:
+        person = schemas.SuperAdminIn().load({"username": username, "full_name": full_name})
+        services.create_super_admin(**person, password_hash=hash_secret(password))
+    except (ValidationError, LoginTaken) as refusal:
+        raise click.ClickException(str(refusal)) from None
+    click.echo(f"super admin {username} created; password (shown only now): {password}")

@@ -2,7 +2,12 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import Id, Schema, Secret, Text
+from ofektom.schemas import Id, LoginName, Schema, Secret, Text
+
+
+class SuperAdminIn(Schema):
+    username = LoginName(required=True)
+    full_name = Text(longest=120, required=True)
 
 
 class LoginIn(Schema):

@@ -4,21 +4,22 @@ from marshmallow import ValidationError, fields
 
 from blueprints.settings.rules import MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned, weekday_list, weekday_mask
 from ofektom.money import BASIS_POINTS
-from ofektom.schemas import Amount, Choice, Currency, Day, Schema, StrictBoolean, Text, Whole
+from ofektom.schemas import Amount, Choice, Currency, Day, ListOf, Schema, StrictBoolean, Text, Whole
 
 _VALUE = "basis points for percent, minor units for flat, unused for one_day"
 
 
-class Weekdays(fields.List):
+class Weekdays(ListOf):
     """ISO weekdays outside, 1 Monday to 7 Sunday; a bit mask inside."""
 
     def __init__(self, **kwargs):
-        super().__init__(Whole(low=1, high=7), **kwargs)
+        super().__init__(Whole(low=1, high=7), most=7, **kwargs)
+        self.validators = []  # of a list; what comes in has become a mask by then
 
     def _deserialize(self, value, attr, data, **kwargs):
         days = super()._deserialize(value, attr, data, **kwargs)
-        if not 1 <= len(days) <= 7:
-            raise ValidationError("Name one to seven weekdays.")
+        if not days:
+            raise ValidationError("Name at least one weekday.")
         return weekday_mask(days)
 
     def _serialize(self, value, attr, obj, **kwargs):

@@ -10,7 +10,6 @@ from ofektom.identity import Actor, Membership, MembershipStatus, Role, User
 
 CARD = (
     Membership.id,
-    Membership.user_id,
     Membership.role,
     Membership.status,
     Membership.parent_id,
@@ -69,7 +68,7 @@ def lock_member(business_id: int, member_id: int, *, sight: ColumnElement[bool] 
     query: Select = select(Membership).where(Membership.business_id == business_id, Membership.id == member_id)
     if sight is not None:
         query = query.where(sight)
-    query = query.with_for_update().execution_options(populate_existing=True)
+    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     found = db.session.scalar(query)
     if found is None:
         raise NotFound
@@ -83,7 +82,7 @@ def invitation(token_hash: str):
         .join(User, User.id == Membership.user_id)
         .where(Membership.invitation_hash == token_hash, Membership.invitation_expires_at > clock.now())
         .where(Membership.status == MembershipStatus.INVITED)
-        .with_for_update(of=Membership)
+        .with_for_update(of=Membership, key_share=True)
     )
     return db.session.execute(query).first()
 

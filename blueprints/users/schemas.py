@@ -48,7 +48,6 @@ class HandedOverOut(Schema):
 
 class MemberOut(Schema):
     id = fields.Integer()
-    user_id = fields.Integer()
     role = fields.String()
     status = fields.String()
     parent_id = fields.Integer(allow_none=True)

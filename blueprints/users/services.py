@@ -89,7 +89,7 @@ def _find_or_create_user(full_name: str, logins: dict) -> int:
             select(User.id).where(db.or_(*(getattr(User, name) == value for name, value in given.items())))
         ).all()
         if len(known) > 1:
-            raise AlreadyMember("these logins belong to different people")
+            raise AlreadyMember
         if known:
             return known[0]
     user = User(full_name=full_name, **given)

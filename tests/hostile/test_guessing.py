@@ -132,12 +132,11 @@ def approved_request(cast: Cast) -> int:
     return request["id"]
 
 
-@pytest.mark.parametrize("query", ["", "?dry_run=true"])
-def test_a_payment_code_cannot_be_guessed_not_even_in_rehearsal(fresh_cast, query):
+def test_a_payment_code_cannot_be_guessed(fresh_cast):
     request_id = approved_request(fresh_cast)
     code = fresh_cast.funke.ok("POST", f"/payments/{request_id}/code")["code"]
     wrong = {"code": f"{(int(code) + 1) % 10**6:06d}"}
-    path = f"/payments/{request_id}/pay-cash{query}"
+    path = f"/payments/{request_id}/pay-cash"
     statuses = [fresh_cast.chidi.post(path, wrong).status for _ in range(FREE_FAILURES + 1)]
     assert statuses == [403] * FREE_FAILURES + [429]
     assert fresh_cast.bola.post(f"/payments/{request_id}/pay-cash", {"code": code}).status == 429

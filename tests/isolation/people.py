@@ -12,7 +12,7 @@ PERSONAL = {"session"}
 OF_THE_BUSINESS = {"unit", "holiday"}
 OF_THE_PLATFORM = {"business", "user"}
 MISSING = {"holiday": ["2099-12-31", "2033-03-03"]}
-MISSING_IDS = [2**62, 987_654_321]
+MISSING_IDS = [10**18 - 1, 987_654_321]
 
 
 @dataclass(frozen=True)
