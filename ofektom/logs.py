@@ -23,6 +23,7 @@ _PATTERNS = [
         re.compile(rf"(?i)(\w*(?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
         r"\1[redacted]",
     ),
+    (re.compile(r"(?i)(code\W{1,4})\d{4,8}(?!\d)"), r"\1[redacted]"),  # one-time codes; error codes are words
     (re.compile(r"(?<![\d.])\d{6,}(\d{4})(?![\d.])"), r"***\1"),  # account numbers, phones, cards
 ]
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -61,7 +62,8 @@ class JsonFormatter(logging.Formatter):
 
 def _redact_value(name: str, value):
     """`value` fit for a log: secrets by their name, strings by their look, containers within, all else as text."""
-    if name not in _PUBLIC_NAMES and _SECRET_NAME.search(_WORD_BREAK.sub("_", name)):
+    public = name in _PUBLIC_NAMES and not str(value).isdecimal()
+    if not public and _SECRET_NAME.search(_WORD_BREAK.sub("_", name)):
         return "[redacted]"
     if isinstance(value, dict):
         return {_text(key): _redact_value(_text(key), item) for key, item in value.items()}

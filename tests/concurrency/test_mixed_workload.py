@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.concurrency.race import assert_adds_up, rows, together
+from tests.concurrency.race import assert_adds_up, rows, scalar, together
 
 SECONDS = 5
 SEEDS = range(10)
@@ -104,6 +104,7 @@ def workday(cast, accounts) -> list[tuple]:
     """Everything that was asked and answered on one busy day."""
     cast.customers = {person.id: person for person in (cast.funke, cast.gbenga, cast.hauwa, cast.ike)}
     people = [cast.ada, cast.bola, cast.chidi, cast.emeka, cast.dupe, cast.ada, cast.bola]
+    cast.deadlocks = scalar(cast.app, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     workers = [Worker(cast, people[seed % len(people)], accounts, seed) for seed in SEEDS]
     together(*[worker.work for worker in workers])
     return [answer for worker in workers for answer in worker.answers]
@@ -113,6 +114,11 @@ def test_everything_adds_up_afterwards(cast, workday):
     statuses = Counter((status, code) for _, _, status, code in workday)
     assert statuses[(200, None)] + statuses[(201, None)] > 50, statuses
     assert_adds_up(cast.app)
+
+
+def test_nobody_waited_in_a_circle(cast, workday):
+    query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert scalar(cast.app, query) == cast.deadlocks
 
 
 def test_nothing_failed(workday):

@@ -19,8 +19,54 @@ EMPTY = "no entry without a movement"
 REVERSAL = "a reversal undoes exactly what it points at"
 ZERO = "all balances add up to zero"
 
+TAKEN_BACK = "a collection is taken back exactly when its markings are"
+CASH_BACK = "the cash of a collection taken back has been reversed, and of no other"
+COLLECTOR = "the cash of a collection was taken by its collector, onto its account"
+PARTS = "a commission's parts went to its collector and to the business"
+STATE = "an account's state says what has happened on it"
+BOUNDS = "savings and holds cannot go below zero, nor a bag above"
+DAY = "an entry is booked on the day on which it was made"
+RUNNING = "a posting carries the balances it led to"
+
 # What a master of the database does, and the sentences that are then not true.
 CORRUPTION = {
+    "a collection is called taken back": (
+        "UPDATE collections SET reversed_at = at, reversal_reason = 'x' WHERE {mine} AND id = {collection}",
+        {TAKEN_BACK, CASH_BACK},
+    ),
+    "a reversal forgets what it reverses": (
+        "UPDATE ledger_entries SET reverses_id = NULL WHERE {mine} AND id = {reversal}",
+        {CASH_BACK},
+    ),
+    "a collection is put on another collector": (
+        "UPDATE collections SET collector_id = (SELECT max(id) FROM memberships WHERE {mine}) "
+        "WHERE {mine} AND id = {collection}",
+        {COLLECTOR},
+    ),
+    "a commission is put on another collector": (
+        "UPDATE commissions SET agent_id = (SELECT max(id) FROM memberships WHERE {mine}) WHERE {mine}",
+        {PARTS},
+    ),
+    "a commission is split otherwise": (
+        "UPDATE commissions SET agent_amount = agent_amount - 1, business_amount = business_amount + 1 WHERE {mine}",
+        {PARTS},
+    ),
+    "an account with money is called paid out": (
+        "UPDATE savings_accounts SET state = 'paid_out' WHERE {mine} AND id = {account}",
+        {STATE},
+    ),
+    "a savings account loses its floor": (
+        "UPDATE ledger_accounts SET floor = NULL WHERE {mine} AND kind = 'savings' AND owner_id = {account}",
+        {BOUNDS},
+    ),
+    "an entry is moved to another day": (
+        "UPDATE ledger_entries SET business_day = business_day - 1 WHERE {mine} AND id = {entry}",
+        {DAY},
+    ),
+    "a posting tells of other balances": (
+        "UPDATE ledger_postings SET source_balance = source_balance - 1 WHERE {mine} AND entry_id = {entry}",
+        {RUNNING},
+    ),
     "a balance is raised": (
         "UPDATE ledger_accounts SET balance = balance + 1 WHERE {mine} AND kind = 'savings' AND owner_id = {account}",
         {BALANCE, DRIFT, ZERO},
