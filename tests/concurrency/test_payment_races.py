@@ -13,7 +13,7 @@ from tests.concurrency.race import actor_of, assert_adds_up, balance, count, rac
 from tests.concurrency.seeding import DAY, fill_accounts, outcome
 
 CLIENTS = 16
-ACCOUNTS = 120
+ACCOUNTS = 500
 RACES = 200
 REASON = {"reason": "second thoughts"}
 
