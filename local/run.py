@@ -231,7 +231,7 @@ def _who_can_log_in(people: list[dict]) -> str:
         f"  login {person['login']:{widths['login']}}  secret {person['secret']}\n"
         for person in people
     ]
-    return "Who can log in:\n" + "".join(rows)
+    return "Who can log in (with these secrets unless changed since):\n" + "".join(rows)
 
 
 def _first_requests(people: list[dict], url: str) -> str:

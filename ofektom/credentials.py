@@ -70,7 +70,7 @@ def check_password(password: str) -> None:
 
 def check_secret(secret: str, *, needs_password: bool) -> str:
     """Check a new secret and return its kind: "password", or "pin" where one is allowed and it is all digits."""
-    if not needs_password and secret.isdecimal() and len(secret) < PASSWORD_CHARACTERS:
+    if not needs_password and len(secret) < PASSWORD_CHARACTERS:
         check_pin(secret)
         return "pin"
     check_password(secret)

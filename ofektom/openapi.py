@@ -39,7 +39,39 @@ def describe(app: Flask) -> dict:
         if view is not None:
             operations = {method.lower(): _operation(app, rule, view) for method in view.methods}
             spec.path(path=_VARIABLE.sub(r"{\2}", rule.rule), operations=operations)
-    return spec.to_dict()
+    document = spec.to_dict()
+    for name, schema in document["components"]["schemas"].items():
+        _for_generators(schema)
+        if name.endswith("Out"):  # every field of an answer is always there, if only as null
+            schema["required"] = sorted(schema["properties"])
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation["parameters"]:
+                _without_null(parameter["schema"])
+                _for_generators(parameter["schema"])
+    return document
+
+
+def _for_generators(schema: dict) -> None:
+    """What makers of clients need: patterns in ECMA's spelling, and integers wide enough for money and ids."""
+    types = schema.get("type", [])
+    if "integer" in ([types] if isinstance(types, str) else types):
+        schema.setdefault("format", "int64")
+    if "pattern" in schema:
+        schema["pattern"] = schema["pattern"].replace(r"\A", "^").replace(r"\Z", "$")
+    for inner in schema.get("properties", {}).values():
+        _for_generators(inner)
+    if "items" in schema:
+        _for_generators(schema["items"])
+
+
+def _without_null(schema: dict) -> None:
+    """A query parameter is left out, never null."""
+    if isinstance(schema.get("type"), list):
+        [schema["type"]] = [name for name in schema["type"] if name != "null"]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
+    schema.pop("default", None) if schema.get("default", 0) is None else None
 
 
 def encoded(app: Flask) -> bytes:
@@ -87,10 +119,21 @@ def _parameters(rule, view: View) -> list:
         parameters.append({"in": "query", "schema": view.query})
     if view.idempotent:
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
-        parameters.append({"in": "header", "name": idempotency.HEADER, "required": not view.dry_run, "schema": schema})
+        text = (
+            "required unless dry_run=true" if view.dry_run else "a new one for every act, the same for its repetition"
+        )
+        parameters.append(
+            {
+                "in": "header",
+                "name": idempotency.HEADER,
+                "required": not view.dry_run,
+                "schema": schema,
+                "description": text,
+            }
+        )
     if view.dry_run:
         schema = {"type": "boolean", "default": False}
-        text = "answer with what would happen and keep nothing; needs no Idempotency-Key"
+        text = "answer with what would happen and keep nothing; ids in the answer are not kept either"
         parameters.append({"in": "query", "name": "dry_run", "schema": schema, "description": text})
     return parameters
 

@@ -62,8 +62,13 @@ def usual_business(user_id: int) -> int | None:
 
 
 def is_admin_anywhere(user_id: int) -> bool:
-    """Whether the user is an admin of a business or platform staff, and so needs a password."""
-    admin = select(Membership.id).where(Membership.user_id == user_id, Membership.role == Role.ADMIN).exists()
+    """Whether the user is an admin of a business or platform staff, and so needs a password.
+
+    An invitation does not count: anybody can send one.
+    """
+    accepted = Membership.status.in_([MembershipStatus.ACTIVE, MembershipStatus.DEACTIVATED])
+    own = (Membership.user_id == user_id) & accepted
+    admin = select(Membership.id).where(own, Membership.role == Role.ADMIN).exists()
     return db.session.scalar(select(User.is_super_admin | admin).where(User.id == user_id))
 
 

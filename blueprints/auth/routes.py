@@ -30,7 +30,8 @@ def login(body):
 def refresh(body):
     """Exchange the refresh token for new tokens.
 
-    Each refresh token works once; using an old one again ends the session.
+    Each refresh token works once; using an old one again ends the session. So refresh one at a time, and sign in
+    again when an answer was lost.
     """
     return services.refresh(**body)
 

@@ -25,16 +25,6 @@ COLUMNS = (
 )
 
 
-def taken(business_id: int, account_id: int) -> set[int]:
-    """The cycles of an account whose commission has been taken."""
-    query = select(Commission.cycle).where(
-        Commission.business_id == business_id,
-        Commission.account_id == account_id,
-        Commission.status == CommissionStatus.EARNED,
-    )
-    return set(db.session.scalars(query))
-
-
 def commissions(actor: Actor, *, limit: int, cursor: str | None, agent_id: int | None, account_id: int | None) -> dict:
     """A page of commissions of the collectors in the actor's sight, newest first."""
     same = (Membership.business_id == Commission.business_id) & (Membership.id == Commission.agent_id)

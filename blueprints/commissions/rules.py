@@ -1,6 +1,6 @@
 """Commission as arithmetic: which cycles owe how much."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,6 +49,14 @@ class CycleState:
     past: bool = False
 
 
+@dataclass(frozen=True)
+class Charge:
+    """The commission of one cycle, in minor units, and the collector who earns it."""
+
+    amount: int
+    agent_id: int
+
+
 def amount(policy: Policy, cycle: CycleState) -> int:
     """The commission of a started cycle, in minor units: never more than the cap, nor than what was paid in it."""
     by_kind = {
@@ -73,9 +81,21 @@ def due(policy: Policy, cycles: Iterable[CycleState]) -> dict[int, int]:
     return {number: owed for number, owed in owing.items() if owed > 0}
 
 
-def reserve(policy: Policy, cycles: Iterable[CycleState], taken: set[int]) -> int:
+def reserve(policy: Policy, cycles: Iterable[CycleState], taken: Container[int]) -> int:
     """What started cycles will still owe, in minor units: money the customer has but cannot take out."""
     return sum(amount(policy, cycle) for cycle in cycles if cycle.number not in taken)
+
+
+def outdated(policy: Policy, cycles: Iterable[CycleState], taken: dict[int, Charge]) -> set[int]:
+    """The cycles whose commission, as it was taken, is no longer right after a reversal, and is to be given back.
+
+    At a cycle's end the amount must be what is due now. At the first mark it was right then, and is only too much when
+    the cycle has since lost what it was reckoned from.
+    """
+    now = due(policy, cycles)
+    if policy.earned == Earned.CYCLE_END:
+        return {cycle for cycle, charge in taken.items() if now.get(cycle) != charge.amount}
+    return {cycle for cycle, charge in taken.items() if now.get(cycle, 0) < charge.amount}
 
 
 def check_first_mark(policy: Policy, contribution: int) -> None:

@@ -5,10 +5,10 @@ Both are prepared as ledger entries, so that the verb posts them together with i
 
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from blueprints.commissions.models import Commission
-from blueprints.commissions.rules import CommissionStatus, Policy, shares
+from blueprints.commissions.rules import Charge, CommissionStatus, Policy, shares
 from blueprints.settings.rules import AccountKind
 from ofektom import ledger
 from ofektom.extensions import db
@@ -17,45 +17,44 @@ from ofektom.ledger import Account, Act, Entry, Movement
 
 @dataclass(frozen=True)
 class Occasion:
-    """The act in which commissions are taken or given back: on whose account, and which collector earns.
+    """The act in which commissions are taken or given back, and on which account.
 
     `cause` names the act, so that a commission given back and taken again has another reference.
     """
 
     act: Act
     account_id: int
-    agent_id: int
     cause: str
 
     def reference(self, cycle: int) -> str:
         return f"commission:{self.account_id}:{cycle}:{self.cause}"
 
 
-def charges(occasion: Occasion, policy: Policy, owing: dict[int, int]) -> list[Entry]:
-    """The entries that take `owing` (minor units by cycle) from the customer's savings to agent and business."""
+def entries_of(occasion: Occasion, policy: Policy, owing: dict[int, Charge]) -> list[Entry]:
+    """The entries that take what is owing, by cycle, from the customer's savings to agent and business."""
     return [
-        Entry("commission", occasion.reference(cycle), _movements(occasion, policy, amount))
-        for cycle, amount in owing.items()
+        Entry("commission", occasion.reference(cycle), _movements(occasion, policy, charge))
+        for cycle, charge in owing.items()
     ]
 
 
-def _movements(occasion: Occasion, policy: Policy, amount: int) -> list[Movement]:
+def _movements(occasion: Occasion, policy: Policy, charge: Charge) -> list[Movement]:
     savings = Account(AccountKind.SAVINGS, occasion.account_id)
-    takers = [Account(AccountKind.COMMISSION_PAYABLE, occasion.agent_id), Account(AccountKind.BUSINESS_INCOME)]
-    parts = zip(takers, shares(policy, amount), strict=True)
+    takers = [Account(AccountKind.COMMISSION_PAYABLE, charge.agent_id), Account(AccountKind.BUSINESS_INCOME)]
+    parts = zip(takers, shares(policy, charge.amount), strict=True)
     return [Movement(savings, taker, part) for taker, part in parts if part]
 
 
-def record(occasion: Occasion, policy: Policy, owing: dict[int, int], entry_ids: dict[str, int]) -> None:
+def record(occasion: Occasion, policy: Policy, owing: dict[int, Charge], entry_ids: dict[str, int]) -> None:
     """Note the commissions whose charges have been posted. Raises AlreadyEarned (by the unique index)."""
     rows = []
-    for cycle, amount in owing.items():
-        agent_amount, business_amount = shares(policy, amount)
+    for cycle, charge in owing.items():
+        agent_amount, business_amount = shares(policy, charge.amount)
         row = {
             "business_id": occasion.act.business_id,
             "account_id": occasion.account_id,
             "cycle": cycle,
-            "agent_id": occasion.agent_id,
+            "agent_id": charge.agent_id,
             "agent_amount": agent_amount,
             "business_amount": business_amount,
             "status": CommissionStatus.EARNED,
@@ -67,18 +66,16 @@ def record(occasion: Occasion, policy: Policy, owing: dict[int, int], entry_ids:
         db.session.execute(insert(Commission).values(rows))
 
 
-def give_back(occasion: Occasion, cycles: set[int]) -> tuple[list[Entry], int]:
-    """Mark the commissions of `cycles` as clawed back; returns the entries that reverse them, and their sum."""
+def give_back(occasion: Occasion, cycles: set[int]) -> list[Entry]:
+    """Mark the commissions of `cycles` as clawed back; returns the entries that reverse them, to be posted."""
+    if not cycles:
+        return []
     mine = (Commission.business_id == occasion.act.business_id) & (Commission.account_id == occasion.account_id)
     earned = mine & Commission.cycle.in_(cycles) & (Commission.status == CommissionStatus.EARNED)
-    columns = (Commission.id, Commission.entry_id, Commission.agent_amount + Commission.business_amount)
-    taken = db.session.execute(select(*columns).where(earned).order_by(Commission.cycle)).all() if cycles else []
-    if taken:
-        back = update(Commission).where(earned).values(status=CommissionStatus.CLAWED_BACK)
-        db.session.execute(back.execution_options(synchronize_session=False))
+    back = update(Commission).where(earned).values(status=CommissionStatus.CLAWED_BACK)
+    returned = back.returning(Commission.id, Commission.entry_id).execution_options(synchronize_session=False)
     business_id = occasion.act.business_id
-    entries = [
+    return [
         ledger.reversal(business_id, entry_id, "commission.clawed_back", f"clawback:{commission_id}")
-        for commission_id, entry_id, _ in taken
+        for commission_id, entry_id in sorted(map(tuple, db.session.execute(returned)))
     ]
-    return entries, sum(amount for _, _, amount in taken)

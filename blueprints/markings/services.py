@@ -8,15 +8,16 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Date, SmallInteger, func, insert, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from blueprints.commissions.services import Occasion, give_back
+from blueprints.commissions.rules import Charge, outdated
+from blueprints.commissions.services import give_back
 from blueprints.markings import queries
 from blueprints.markings.models import Collection
 from blueprints.markings.rules import CreditUsed, Filling, Method, ReversalClosed, check_day, fill, may_reverse
 from blueprints.savings.models import Marking
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, NotACustomer, State
-from blueprints.savings.services import act_on, set_state, settlement
-from blueprints.settings.rules import AccountKind, Earned
+from blueprints.savings.services import act_on, occasion, set_state, settlement
+from blueprints.settings.rules import AccountKind
 from ofektom import audit, ledger
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
@@ -52,7 +53,7 @@ def collect(
     facts = {"collected_on": collected_on, "client_time": client_time, "entry_id": entry_ids.get(cause)}
     collection_id = _write(actor, card, filling, facts)
     settled.record(entry_ids)
-    state = State.IN_PROGRESS if marked.plan.open_slots() else State.COMPLETED
+    state = State.COMPLETED if marked.plan.is_paid_up() else State.IN_PROGRESS
     _keep(card, state, card.row["credit"] + filling.credit_change)
     receipt = _receipt(settled.card, filling, collection_id, collected_on, state) | {"commission": settled.total}
     audit.record("markings.collected", "collection", collection_id, actor=actor, after=receipt)
@@ -152,12 +153,16 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
         raise CreditUsed
     cause = f"reversal:{collection.id}"
     reopened = _reopen(card, collection_id)
-    entries, remaining = _undo(actor, card, collection, reopened, cause)
-    settled = settlement(actor, remaining, cause)
-    if settled.card.balance < settled.card.reserved:
+    remaining, outdated_charges = _without(card, collection, reopened)
+    entries = give_back(occasion(actor, card, cause), set(outdated_charges))
+    if collection.entry_id is not None:
+        entries.append(ledger.reversal(card.business_id, collection.entry_id, "marking.reversed", cause))
+    settled = settlement(actor, remaining, cause, earned_before=outdated_charges)
+    credit = card.row["credit"] - collection.credit_change
+    if settled.card.balance < settled.card.reserved + credit:
         raise InsufficientFunds(account=AccountKind.SAVINGS, available=card.balance)
     settled.record(ledger.post(act_on(actor, card), *entries, *settled.entries))
-    _keep(card, _state_after(card, remaining), card.row["credit"] - collection.credit_change)
+    _keep(card, _state_after(card, settled.card), credit)
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
@@ -179,27 +184,21 @@ def _reopen(card: Card, collection_id: int) -> list[date]:
     return sorted(db.session.scalars(reversed_.execution_options(synchronize_session=False)))
 
 
-def _undo(
-    actor: Actor, card: Card, collection: Collection, reopened: Sequence[date], cause: str
-) -> tuple[list[Entry], Card]:
-    """The entries that take a collection back, and the card without it.
-
-    Commission of cycles that are no longer started goes back too, and commission reckoned at a cycle's end in any case:
-    what is still due of it is settled anew.
-    """
+def _without(card: Card, collection: Collection, reopened: Sequence[date]) -> tuple[Card, dict[int, Charge]]:
+    """The card without a collection, and the charges of the cycles it touched that are no longer right."""
     paid = {day: slot for day, slot in card.plan.paid.items() if day not in set(reopened)}
-    started = {cycle for _, cycle in paid.values()}
-    touched = {card.plan.paid[day][1] for day in reopened} & card.taken
-    back = touched if card.policy.earned == Earned.CYCLE_END else touched - started
-    occasion = Occasion(act_on(actor, card), card.id, card.row["collector_id"], cause)
-    entries, returned = give_back(occasion, back)
-    if collection.entry_id is not None:
-        entries.append(ledger.reversal(card.business_id, collection.entry_id, "marking.reversed", cause))
-    remaining = card.after(balance=card.balance + returned - collection.amount, taken=card.taken - back)
-    return entries, replace(remaining, plan=replace(card.plan, paid=paid))
+    plan = replace(card.plan, paid=paid)
+    touched = {card.plan.paid[day][1] for day in reopened}
+    charges = {cycle: charge for cycle, charge in card.taken.items() if cycle in touched}
+    back = {cycle: charges[cycle] for cycle in outdated(card.policy, plan.cycles(card.today), charges)}
+    returned = sum(charge.amount for charge in back.values())
+    kept = {cycle: charge for cycle, charge in card.taken.items() if cycle not in back}
+    remaining = card.after(balance=card.balance + returned - collection.amount, taken=kept)
+    return replace(remaining, plan=plan), back
 
 
 def _state_after(card: Card, remaining: Card) -> State:
     if card.plan.ended_on is not None:
-        return State.COMPLETED
+        stays = card.row["state"] == State.PAID_OUT and remaining.balance == 0
+        return State.PAID_OUT if stays else State.COMPLETED
     return State.IN_PROGRESS if remaining.plan.paid else State.NOT_STARTED

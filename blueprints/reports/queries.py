@@ -39,6 +39,17 @@ _INVARIANTS = {
         AND NOT EXISTS (SELECT FROM commissions c WHERE c.business_id = m.business_id
               AND c.account_id = m.account_id AND c.cycle = m.cycle AND c.status = 'earned')
     """,
+    "no commission exceeds what was paid in its cycle": """
+        SELECT c.id FROM commissions c WHERE c.business_id = :business_id AND c.status = 'earned'
+        AND c.agent_amount + c.business_amount > (SELECT coalesce(sum(m.amount), 0) FROM markings m
+              WHERE m.business_id = c.business_id AND m.account_id = c.account_id AND m.cycle = c.cycle
+                AND m.status = 'paid')
+    """,
+    "the money behind an account's credit is there": """
+        SELECT s.id FROM savings_accounts s
+        JOIN ledger_accounts a ON a.business_id = s.business_id AND a.kind = 'savings' AND a.owner_id = s.id
+        WHERE s.business_id = :business_id AND s.credit > a.balance
+    """,
     "a paid request has one entry that pays it": """
         SELECT p.id FROM payment_requests p WHERE p.business_id = :business_id AND p.status = 'paid' AND 1 <> (
             SELECT count(*) FROM ledger_entries e WHERE e.business_id = p.business_id AND e.kind = 'payment.paid'

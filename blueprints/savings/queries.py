@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.commissions.models import Commission
-from blueprints.commissions.rules import CommissionStatus, Policy, reserve
+from blueprints.commissions.rules import Charge, CommissionStatus, Policy, reserve
 from blueprints.savings.models import Marking, SavingsAccount, SavingsTerms
 from blueprints.savings.rules import MarkingStatus, Plan, Terms
 from blueprints.settings.models import BusinessSettings, Holiday
@@ -33,7 +33,7 @@ class Card:
     row: dict
     plan: Plan
     policy: Policy
-    taken: frozenset[int]
+    taken: dict[int, Charge]
     today: date
     now: datetime
 
@@ -49,14 +49,14 @@ class Card:
     def balance(self) -> int:
         return self.row["balance"]
 
-    def after(self, *, balance: int, taken: frozenset[int]) -> "Card":
+    def after(self, *, balance: int, taken: dict[int, Charge]) -> "Card":
         """The card once commission has been taken."""
-        return replace(self, row=self.row | {"balance": balance}, taken=frozenset(taken))
+        return replace(self, row=self.row | {"balance": balance}, taken=taken)
 
     @property
     def reserved(self) -> int:
         """The commission that started cycles still owe."""
-        return reserve(self.policy, self.plan.cycles(self.today), set(self.taken))
+        return reserve(self.policy, self.plan.cycles(self.today), self.taken)
 
     def available(self) -> int:
         """What the customer may take out: the balance less what is reserved."""
@@ -86,7 +86,9 @@ def _paid():
 
 
 def _taken():
-    query = select(func.json_agg(Commission.cycle)).where(_of_account(Commission))
+    amount = Commission.agent_amount + Commission.business_amount
+    rows = func.json_agg(func.json_build_array(Commission.cycle, amount, Commission.agent_id))
+    query = select(rows).where(_of_account(Commission))
     return query.where(Commission.status == CommissionStatus.EARNED).scalar_subquery()
 
 
@@ -145,7 +147,7 @@ def _card(row) -> Card:
         earned=facts["commission_earned"],
         agent_share=facts["agent_share"],
     )
-    taken = frozenset(facts.pop("taken") or [])
+    taken = {cycle: Charge(amount, agent_id) for cycle, amount, agent_id in facts.pop("taken") or []}
     return Card(facts, plan, policy, taken, facts.pop("today"), facts.pop("now"))
 
 

@@ -5,7 +5,9 @@ versions that each apply from a day on, and the slots that have been paid, which
 """
 
 import calendar
-from collections.abc import Iterator, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -132,6 +134,13 @@ class Plan:
             return [Slot(day, *self.paid[day], paid=True) for day in sorted(self.paid)]
         return self._target_slots() if self.kind == PlanKind.TARGET else self._daily_slots()
 
+    def is_paid_up(self) -> bool:
+        """Whether every slot is paid, and a target reached: a holiday may have taken its last open day."""
+        if self.open_slots():
+            return False
+        paid = sum(amount for amount, _ in self.paid.values())
+        return self.kind == PlanKind.DAILY or paid >= self.latest.target_amount
+
     def open_slots(self) -> list[Slot]:
         return [slot for slot in self.slots() if not slot.paid]
 
@@ -159,16 +168,32 @@ class Plan:
         last = month_end(self.start, self.latest.cycles) if by_month else None
         last_paid = max(self.paid, default=self.start)
         slots: list[Slot] = []
+        next_cycle = self._cycle_counter()
         for day in self._days(max(last, last_paid) if last else None):
             if day in self.paid:
                 slots.append(Slot(day, *self.paid[day], paid=True))
             elif left is None or left > 0:
-                cycle = months_between(self.start, day) + 1 if by_month else len(slots) // self.cycle_days + 1
-                slots.append(Slot(day, self.in_force(day).contribution, cycle))
+                slots.append(Slot(day, self.in_force(day).contribution, next_cycle(day)))
                 left = left if left is None else left - 1
             if left is not None and left <= 0 and day >= last_paid:
                 break
         return slots
+
+    def _cycle_counter(self) -> Callable[[date], int]:
+        """What gives each open slot, by date, its cycle: its month, or the first cycle that is not full.
+
+        Paid slots keep the cycle they were paid in and fill it, wherever later terms have put other days.
+        """
+        if self.cycle_kind == CycleKind.CALENDAR_MONTH:
+            return lambda day: months_between(self.start, day) + 1
+        filled = Counter(cycle for _, cycle in self.paid.values())
+
+        def next_cycle(_day: date) -> int:
+            cycle = next(number for number in itertools.count(1) if filled[number] < self.cycle_days)
+            filled[cycle] += 1
+            return cycle
+
+        return next_cycle
 
     def _target_slots(self) -> list[Slot]:
         days = list(self._days(max(self.latest.end_date, max(self.paid, default=self.start))))
@@ -180,18 +205,12 @@ class Plan:
             if amount > 0:
                 amounts[day] = amount
             left -= amount
-        slots = []
-        for day in days:
-            if day in self.paid:
-                slots.append(Slot(day, *self.paid[day], paid=True))
-            elif day in amounts:
-                slots.append(Slot(day, amounts[day], self._target_cycle(day, len(slots))))
-        return slots
-
-    def _target_cycle(self, day: date, index: int) -> int:
-        if self.cycle_kind == CycleKind.CALENDAR_MONTH:
-            return months_between(self.start, day) + 1
-        return index // self.cycle_days + 1
+        next_cycle = self._cycle_counter()
+        return [
+            Slot(day, *self.paid[day], paid=True) if day in self.paid else Slot(day, amounts[day], next_cycle(day))
+            for day in days
+            if day in self.paid or day in amounts
+        ]
 
     def cycles(self, today: date) -> list[CycleState]:
         """The started cycles. One is finished when it is paid up or when the plan has ended."""

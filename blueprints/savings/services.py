@@ -7,8 +7,8 @@ from datetime import date, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from blueprints.commissions.rules import Policy, check_first_mark, due
-from blueprints.commissions.services import Occasion, charges, record
+from blueprints.commissions.rules import Charge, Policy, check_first_mark, due
+from blueprints.commissions.services import Occasion, entries_of, record
 from blueprints.savings import queries
 from blueprints.savings.models import SavingsAccount, SavingsTerms
 from blueprints.savings.queries import Card
@@ -248,24 +248,29 @@ def set_state(card: Card, state: State, **changes) -> None:
 class Settlement:
     """Commission that falls due with an act: entries to post with the act's own, then to be recorded.
 
-    `card` is the account afterwards, `owing` the commission in minor units by cycle.
+    `card` is the account afterwards, `owing` the charges by cycle.
     """
 
     occasion: Occasion
-    owing: dict[int, int]
+    owing: dict[int, Charge]
     card: Card
 
     @property
     def entries(self) -> list[Entry]:
-        return charges(self.occasion, self.card.policy, self.owing)
+        return entries_of(self.occasion, self.card.policy, self.owing)
 
     @property
     def total(self) -> int:
-        return sum(self.owing.values())
+        return sum(charge.amount for charge in self.owing.values())
 
     def record(self, entry_ids: dict[str, int]) -> None:
         """Note the commissions once their entries have been posted."""
         record(self.occasion, self.card.policy, self.owing, entry_ids)
+
+
+def occasion(actor: Actor, card: Card, cause: str) -> Occasion:
+    """`actor` acting on `card` now, for commission purposes."""
+    return Occasion(act_on(actor, card), card.id, cause)
 
 
 def act_on(actor: Actor, card: Card) -> Act:
@@ -273,12 +278,21 @@ def act_on(actor: Actor, card: Card) -> Act:
     return Act(card.business_id, card.today, card.now, actor.membership_id)
 
 
-def settlement(actor: Actor, card: Card, cause: str) -> Settlement:
-    """Every commission of `card` that is due and not yet taken; the customer's own collector earns it."""
-    owing = due(card.policy, card.plan.cycles(card.today))
-    untaken = {cycle: amount for cycle, amount in owing.items() if cycle not in card.taken}
-    after = card.after(balance=card.balance - sum(untaken.values()), taken=card.taken | untaken.keys())
-    return Settlement(Occasion(act_on(actor, card), card.id, card.row["collector_id"], cause), untaken, after)
+def settlement(actor: Actor, card: Card, cause: str, *, earned_before: dict[int, Charge] | None = None) -> Settlement:
+    """Every commission of `card` that is due and not yet taken.
+
+    The customer's own collector earns it; what is reckoned anew stays with whoever had it (`earned_before`, by cycle).
+    """
+    before, collector_id = earned_before or {}, card.row["collector_id"]
+    owing = {
+        cycle: Charge(amount, before[cycle].agent_id if cycle in before else collector_id)
+        for cycle, amount in due(card.policy, card.plan.cycles(card.today)).items()
+        if cycle not in card.taken
+    }
+    total = sum(charge.amount for charge in owing.values())
+    return Settlement(
+        occasion(actor, card, cause), owing, card.after(balance=card.balance - total, taken=card.taken | owing)
+    )
 
 
 @verb

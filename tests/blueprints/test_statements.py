@@ -39,7 +39,7 @@ PINNED = {
     "markings.collect": 9,
     "markings.collection": 2,
     "markings.collections": 2,
-    "markings.reverse": 18,
+    "markings.reverse": 17,
     "markings.route": 2,
     "ops.docs": 0,
     "ops.docs_asset": 0,

@@ -192,3 +192,74 @@ def test_a_reversal_leaves_what_started_cycles_will_owe(business, calendar):
     refused = business.chidi.post(f"/collections/{first['collection_id']}/reversal", {"reason": "wrong card"})
     assert refused.code == "ledger.insufficient_funds"
     business.ada.ok("POST", f"/savings/{account['id']}/end", {"reason": "moves away"})
+
+
+def reverse(cast, receipt) -> object:
+    """An admin takes a collection back."""
+    return cast.ada.post(f"/collections/{receipt['collection_id']}/reversal", {"reason": "wrong card"})
+
+
+def test_a_reversal_leaves_the_money_behind_the_credit(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"cycle_kind": "days", "cycle_days": 3, "commission_earned": "cycle_end"})
+    account = start(business, calendar, date(2027, 1, 1), cycles=3)
+    receipts = [business.mark(account) for _ in range(3)]
+    business.mark(account, amount=40_000)
+    business.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": 90_000})
+    assert reverse(business, receipts[2]).code == "ledger.insufficient_funds"
+    business.mark(account)
+    business.ada.ok("POST", f"/savings/{account['id']}/end", {"reason": "moves away"})
+
+
+def test_an_earned_commission_stays_with_its_collector(business, calendar):
+    business.ada.ok("PATCH", "/settings", {"cycle_kind": "days", "cycle_days": 3, "commission_earned": "cycle_end"})
+    account = start(business, calendar, date(2027, 1, 1), cycles=3)
+    business.mark(account)
+    second = business.mark(account)
+    calendar.forward(days=4)
+    business.mark(account, dates=["2027-01-05"])
+    business.ada.ok("POST", f"/members/{business.chidi.id}/hand-over", {"to_member_id": business.emeka.id})
+    assert reverse(business, second).status == 200
+    statements = [
+        business.ada.ok("GET", f"/commissions/agents/{agent.id}/statement")["balance"]
+        for agent in (business.chidi, business.emeka)
+    ]
+    assert statements == [DAY, 0]
+
+
+def test_what_is_reckoned_anew_stays_with_who_had_it_and_within_what_was_paid(business, calendar):
+    """The cycle's first mark was a mistake on a day ten times as dear."""
+    business.ada.ok("PATCH", "/settings", {"cycle_kind": "days", "cycle_days": 5})
+    account = start(business, calendar, date(2027, 1, 1), cycles=2)
+    dear = {"contribution": 10 * DAY, "effective_from": "2027-01-04"}
+    business.chidi.ok("POST", f"/savings/{account['id']}/terms", dear)
+    mistake = business.mark(account, dates=["2027-01-04"])
+    assert mistake["commission"] == 10 * DAY
+    business.mark(account)
+    business.mark(account, dates=["2027-01-06", "2027-01-07"])
+    business.ada.ok("POST", f"/members/{business.chidi.id}/hand-over", {"to_member_id": business.emeka.id})
+    assert reverse(business, mistake).status == 200
+    assert commissions(business, account)[-1] == (1, DAY, "earned")
+    [latest, *_] = business.ada.ok("GET", f"/commissions?account_id={account['id']}")["items"]
+    assert latest["agent_id"] == business.chidi.id
+
+
+def test_days_that_later_terms_put_between_belong_to_a_cycle_that_is_not_full(business, calendar):
+    policy = {"commission_kind": "percent", "commission_value": 1_000, "commission_earned": "cycle_end"}
+    business.ada.ok("PATCH", "/settings", policy | {"cycle_kind": "days", "cycle_days": 5})
+    account = start(business, calendar, date(2027, 1, 6), cycles=2, weekdays=[1, 2, 3, 4, 5])
+    business.mark(account, days=5)
+    business.chidi.ok("POST", f"/savings/{account['id']}/terms", {"weekdays": [1, 2, 3, 4, 5, 6, 7]})
+    business.mark(account, days=5)
+    assert commissions(business, account) == [(1, DAY // 2, "earned"), (2, DAY // 2, "earned")]
+
+
+def test_a_target_is_completed_by_its_money_not_by_holidays(business, calendar):
+    plan = {"kind": "target", "target_amount": 70_000, "end_date": "2027-01-03"}
+    calendar.to(date(2027, 1, 1))
+    account = business.open_account(business.funke, contribution=None, **plan)
+    business.ada.ok("POST", "/settings/holidays", {"day": "2027-01-03", "name": "Feast"})
+    business.mark(account, days=1)
+    business.ada.ok("POST", "/settings/holidays", {"day": "2027-01-02", "name": "Feast"})
+    assert business.card(account)["account"]["state"] == "in_progress"
+    business.chidi.ok("POST", f"/savings/{account['id']}/extend", {"end_date": "2027-01-05"})
+    assert business.mark(account, days=2)["state"] == "completed"

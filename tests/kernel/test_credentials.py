@@ -84,7 +84,7 @@ def test_a_password_may_be_any_text_of_twelve(password):
         ("739154", True, WeakPassword),
         ("123456", False, WeakPin),
         ("7391", False, WeakPin),
-        ("hunter2", False, WeakPassword),
+        ("hunter2", False, WeakPin),
     ],
 )
 def test_admins_need_a_password_and_others_may_have_a_pin(secret, needs_password, outcome):

@@ -129,3 +129,14 @@ def test_the_page_and_all_it_loads_come_from_us(app):
 def test_only_the_pages_assets_are_served(app, name):
     answer = app.test_client().get(f"/docs/assets/{name}")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+
+
+def test_makers_of_clients_find_what_they_need(document):
+    """Patterns that JavaScript reads, integers wide enough for money, fields of answers that are always there."""
+    for name, schema in document["components"]["schemas"].items():
+        for field, shape in schema["properties"].items():
+            assert r"\A" not in shape.get("pattern", ""), (name, field)
+            if "integer" in shape.get("type", "") and name != "Problem":
+                assert shape["format"] == "int64", (name, field)
+        if name.endswith("Out"):
+            assert set(schema["required"]) == set(schema["properties"]), name

@@ -158,3 +158,14 @@ def test_a_session_notes_the_address_that_a_trusted_proxy_saw(settings, app, cas
     login = {"login": person.phone, "secret": PIN}
     client.token = client.post("/auth/login", login, headers=forwarded)["access_token"]
     assert client.ok("GET", "/auth/sessions")["items"][0]["address"] == address
+
+
+def test_an_invitation_as_admin_does_not_forbid_a_pin(cast, rivals):
+    """Anybody can invite anybody: it must not change what a person may do elsewhere."""
+    person = cast.join("customer", "Tayo Cole", parent=cast.chidi)
+    rivals.ada.ok("POST", "/members", {"role": "admin", "full_name": "T. Cole", "phone": person.phone})
+    person.ok("POST", "/auth/secret", {"current": PIN, "new": "806241"})
+
+
+def test_a_short_secret_is_told_what_a_pin_is(cast):
+    assert cast.funke.post("/auth/secret", {"current": PIN, "new": "abc"}).code == "auth.weak_pin"
