@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import Id, LoginName, Schema, Secret, Text
+from ofektom.identity import MEMBER_ROLES, MembershipStatus
+from ofektom.schemas import Choice, Id, LoginName, Schema, Secret, Text
 
 
 class SuperAdminIn(Schema):
@@ -40,14 +41,14 @@ class MembershipOut(Schema):
     membership_id = fields.Integer()
     business_id = fields.Integer()
     business_name = fields.String()
-    role = fields.String()
-    status = fields.String()
+    role = Choice(MEMBER_ROLES)
+    status = Choice(MembershipStatus)
 
 
 class ActiveOut(Schema):
     business_id = fields.Integer()
     membership_id = fields.Integer()
-    role = fields.String()
+    role = Choice(MEMBER_ROLES)
     currency = fields.String()
     timezone = fields.String()
 

@@ -2,7 +2,8 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import Currency, Day, Id, LedgerLineOut, PageIn, Schema
+from blueprints.commissions.rules import CommissionStatus
+from ofektom.schemas import Choice, Currency, Day, Id, LedgerLineOut, PageIn, Schema
 from ofektom.views import page_of
 
 
@@ -24,7 +25,7 @@ class CommissionOut(Schema):
     agent_id = fields.Integer()
     agent_amount = fields.Integer()
     business_amount = fields.Integer()
-    status = fields.String()
+    status = Choice(CommissionStatus)
     at = fields.DateTime()
 
 

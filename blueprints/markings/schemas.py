@@ -2,8 +2,9 @@
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from blueprints.savings.rules import MAX_SLOTS
-from ofektom.schemas import Amount, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Whole
+from blueprints.markings.rules import Method, RouteStatus
+from blueprints.savings.rules import MAX_SLOTS, State
+from ofektom.schemas import Amount, Choice, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Whole
 from ofektom.views import page_of
 
 
@@ -38,7 +39,7 @@ class ReceiptOut(Schema):
     credit = fields.Integer(metadata={"description": "kept for the next slot"})
     commission = fields.Integer(metadata={"description": "taken on this occasion"})
     balance = fields.Integer(metadata={"description": "the customer's, afterwards"})
-    state = fields.String()
+    state = Choice(State)
     collected_on = fields.Date()
     at = fields.DateTime()
 
@@ -48,7 +49,7 @@ class CollectionOut(Schema):
     id = fields.Integer()
     account_id = fields.Integer()
     collector_id = fields.Integer()
-    method = fields.String()
+    method = Choice(Method)
     amount = fields.Integer()
     credit_change = fields.Integer()
     slots = fields.List(fields.Nested(MarkedSlotOut))
@@ -75,7 +76,7 @@ class StopOut(Schema):
     tracking_number = fields.String()
     customer_id = fields.Integer()
     customer_name = fields.String()
-    status = fields.String(metadata={"description": "due, missed, paid or nothing"})
+    status = Choice(RouteStatus, metadata={"description": "due, missed, paid or nothing"})
     missed = fields.Integer(metadata={"description": "open slots before today"})
     amount_due = fields.Integer(metadata={"description": "today's slot and the missed ones"})
     credit = fields.Integer()

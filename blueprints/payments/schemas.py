@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from blueprints.payments.rules import PayMethod, RequestStatus
+from blueprints.payments.rules import Nuban, PayMethod, RequestStatus
 from ofektom.schemas import Amount, Choice, Currency, Digits, Id, PageIn, Schema, Text
 from ofektom.views import page_of
 
@@ -20,7 +20,7 @@ class PaymentAccountOut(Schema):
     bank_code = fields.String()
     account_number = fields.String()
     account_name = fields.String()
-    nuban = fields.String(metadata={"description": "valid, doubtful or unchecked"})
+    nuban = Choice(Nuban, metadata={"description": "valid, doubtful or unchecked"})
     usable_from = fields.DateTime()
     created_at = fields.DateTime()
 
@@ -42,9 +42,9 @@ class RequestOut(Schema):
     account_id = fields.Integer()
     customer_id = fields.Integer()
     amount = fields.Integer()
-    method = fields.String()
+    method = Choice(PayMethod)
     payment_account_id = fields.Integer(allow_none=True)
-    status = fields.String()
+    status = Choice(RequestStatus)
     approvals = fields.Integer()
     approvals_needed = fields.Integer()
     requested_by_id = fields.Integer()

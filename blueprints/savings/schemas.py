@@ -2,8 +2,8 @@
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from blueprints.savings.rules import PlanKind, State
-from blueprints.settings.rules import MAX_CYCLE_DAYS, CycleKind
+from blueprints.savings.rules import PlanKind, SlotStatus, State
+from blueprints.settings.rules import MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned
 from blueprints.settings.schemas import Weekdays
 from ofektom.schemas import Amount, Choice, Currency, Day, Id, PageIn, Schema, Text, Whole
 from ofektom.views import page_of
@@ -61,21 +61,21 @@ class AccountOut(Schema):
     customer_id = fields.Integer()
     customer_name = fields.String()
     collector_id = fields.Integer()
-    kind = fields.String()
+    kind = Choice(PlanKind)
     label = fields.String(allow_none=True)
-    state = fields.String()
+    state = Choice(State)
     start = fields.Date()
     ended_on = fields.Date(allow_none=True)
     rolled_from_id = fields.Integer(allow_none=True)
-    cycle_kind = fields.String()
+    cycle_kind = Choice(CycleKind)
     cycle_days = fields.Integer()
     contribution = fields.Integer()
     weekdays = Weekdays()
     cycles = fields.Integer(allow_none=True)
     target_amount = fields.Integer(allow_none=True)
     end_date = fields.Date(allow_none=True)
-    commission_kind = fields.String()
-    commission_earned = fields.String()
+    commission_kind = Choice(CommissionKind)
+    commission_earned = Choice(Earned)
     slots_paid = fields.Integer()
     amount_paid = fields.Integer()
     credit = fields.Integer()
@@ -95,7 +95,7 @@ class SlotOut(Schema):
     date = fields.Date()
     amount = fields.Integer()
     cycle = fields.Integer()
-    status = fields.String(metadata={"description": "paid, due (today), missed (before today) or open (to come)"})
+    status = Choice(SlotStatus, metadata={"description": "paid, due (today), missed (before today) or open (to come)"})
 
 
 class TotalsOut(Schema):

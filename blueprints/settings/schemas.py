@@ -45,12 +45,12 @@ class SettingsIn(Schema):
 
 class SettingsOut(Schema):
     currency = Currency()
-    commission_kind = fields.String()
+    commission_kind = Choice(CommissionKind)
     commission_value = fields.Integer()
     commission_cap = fields.Integer(allow_none=True)
-    commission_earned = fields.String()
+    commission_earned = Choice(Earned)
     agent_share = fields.Integer()
-    cycle_kind = fields.String()
+    cycle_kind = Choice(CycleKind)
     cycle_days = fields.Integer()
     weekdays = Weekdays()
     backdating_days = fields.Integer()

@@ -48,8 +48,8 @@ class HandedOverOut(Schema):
 
 class MemberOut(Schema):
     id = fields.Integer()
-    role = fields.String()
-    status = fields.String()
+    role = Choice(MEMBER_ROLES)
+    status = Choice(MembershipStatus)
     parent_id = fields.Integer(allow_none=True)
     unit_id = fields.Integer(allow_none=True)
     full_name = fields.String()
@@ -75,8 +75,8 @@ class RejectIn(Schema):
 class AnsweredOut(Schema):
     business_id = fields.Integer()
     membership_id = fields.Integer()
-    role = fields.String()
-    status = fields.String()
+    role = Choice(MEMBER_ROLES)
+    status = Choice(MembershipStatus)
 
 
 class UserOut(Schema):
