@@ -14,8 +14,8 @@ branch_labels = None
 depends_on = None
 
 
-# Entries, postings and audit rows are history: added, never changed. The one exception is the seal of an audit row, which
-# is set once, after the fact.
+# Entries, postings and audit rows are history: added, never changed. The one exception is the seal of an audit row,
+# which is set once, after the fact.
 APPEND_ONLY = """
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
