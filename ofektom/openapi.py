@@ -71,7 +71,8 @@ def _without_null(schema: dict) -> None:
         [schema["type"]] = [name for name in schema["type"] if name != "null"]
     if "enum" in schema:
         schema["enum"] = [value for value in schema["enum"] if value is not None]
-    schema.pop("default", None) if schema.get("default", 0) is None else None
+    if "default" in schema and schema["default"] is None:
+        del schema["default"]
 
 
 def encoded(app: Flask) -> bytes:

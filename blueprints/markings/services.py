@@ -16,7 +16,7 @@ from blueprints.markings.rules import CreditUsed, Filling, Method, ReversalClose
 from blueprints.savings.models import Marking
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, NotACustomer, State
-from blueprints.savings.services import act_on, occasion, set_state, settlement
+from blueprints.savings.services import act_on, occasion, settlement, write
 from blueprints.settings.rules import AccountKind
 from ofektom import audit, ledger
 from ofektom.database import apply, verb
@@ -54,7 +54,7 @@ def collect(
     collection_id = _write(actor, card, filling, facts)
     settled.record(entry_ids)
     state = State.COMPLETED if marked.plan.is_paid_up() else State.IN_PROGRESS
-    _keep(card, state, card.row["credit"] + filling.credit_change)
+    write(card, state=state, credit=card.row["credit"] + filling.credit_change)
     receipt = _receipt(settled.card, filling, collection_id, collected_on, state) | {"commission": settled.total}
     audit.record("markings.collected", "collection", collection_id, actor=actor, after=receipt)
     return receipt
@@ -111,11 +111,6 @@ def _with_paid(card: Card, filling: Filling) -> Card:
     return replace(marked, plan=replace(card.plan, paid=paid))
 
 
-def _keep(card: Card, state: State, credit: int) -> None:
-    if (state, credit) != (card.row["state"], card.row["credit"]):
-        set_state(card, state, credit=credit)
-
-
 def _receipt(card: Card, filling: Filling, collection_id: int, collected_on: date, state: State) -> dict:
     slots = [{"date": slot.date, "amount": slot.amount, "cycle": slot.cycle} for slot in filling.slots]
     return {
@@ -162,7 +157,7 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     if settled.card.balance < settled.card.reserved + credit:
         raise InsufficientFunds(account=AccountKind.SAVINGS, available=card.balance)
     settled.record(ledger.post(act_on(actor, card), *entries, *settled.entries))
-    _keep(card, _state_after(card, settled.card), credit)
+    write(card, state=_state_after(card, settled.card), credit=credit)
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)

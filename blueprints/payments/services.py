@@ -25,12 +25,10 @@ from blueprints.payments.rules import (
     approvals_needed,
     nuban,
 )
-from blueprints.savings.models import SavingsAccount
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import NotACustomer, State
-from blueprints.savings.services import act_on, set_state, settlement
+from blueprints.savings.services import act_on, settlement, write
 from blueprints.settings.models import BusinessSettings
-from blueprints.settings.queries import today
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
 from ofektom import audit, clock, credentials, ledger
@@ -38,7 +36,7 @@ from ofektom.database import verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, Role
-from ofektom.ledger import Account, Act, Entry, Movement
+from ofektom.ledger import Account, Entry, Movement
 from ofektom.money import MAX_AMOUNT
 
 HOLD = Account(AccountKind.PAYOUT_HOLD)
@@ -117,8 +115,7 @@ def request_payment(
     db.session.flush()
     hold = _entry("payment.requested", found, Account(AccountKind.SAVINGS, account_id), HOLD)
     settled.record(ledger.post(act_on(actor, card), *settled.entries, hold))
-    if from_credit:
-        set_state(card, card.row["state"], credit=card.row["credit"] - from_credit)
+    write(card, credit=card.row["credit"] - from_credit)
     facts = {"account_id": account_id, "amount": amount, "method": method, "commission": settled.total}
     audit.record("payments.requested", "payment_request", found.id, actor=actor, after=facts)
     return queries.request(actor, found.id)
@@ -203,16 +200,14 @@ def _decide(
 
 def _give_back(actor: Actor, request_id: int, allowed: tuple, after: RequestStatus, reason: str) -> dict:
     """End a request unpaid: its amount returns from the hold to the savings, and to the credit what came from it."""
-    card = locked_card(actor, queries.request(actor, request_id)["account_id"])
-    found = queries.locked_request(actor, request_id)
+    card, found = _locked(actor, request_id)
     if found.status not in allowed:
         raise WrongStatus(status_now=found.status)
     before = found.status
     _decide(actor, found, before, after, reason)
     savings = Account(AccountKind.SAVINGS, found.account_id)
     ledger.post(act_on(actor, card), _entry(f"payment.{after}", found, HOLD, savings))
-    if found.from_credit:
-        set_state(card, card.row["state"], credit=card.row["credit"] + found.from_credit)
+    write(card, credit=card.row["credit"] + found.from_credit)
     change = {"status": after, "reason": reason}
     audit.record(
         f"payments.{after}", "payment_request", request_id, actor=actor, before={"status": before}, after=change
@@ -274,16 +269,14 @@ def pay_cash(*, actor: Actor, request_id: int, code: str) -> dict:
     The customer's code proves that the money arrived. Raises NotFound, WrongMethod, WrongStatus, WrongCode,
     TooManyGuesses, InsufficientFunds.
     """
-    account_id = queries.request(actor, request_id)["account_id"]
-    _lock_savings(actor, account_id)
-    found = queries.locked_request(actor, request_id)
+    card, found = _locked(actor, request_id)
     if found.method != PayMethod.CASH:
         raise WrongMethod
     if found.status != RequestStatus.APPROVED:
         raise WrongStatus(status_now=found.status)
     _check_code(found, code)
     own_cash = Account(AccountKind.AGENT_CASH, actor.membership_id)
-    _pay(actor, found, Account(AccountKind.BUSINESS_CASH) if actor.role == Role.ADMIN else own_cash)
+    _pay(actor, card, found, Account(AccountKind.BUSINESS_CASH) if actor.role == Role.ADMIN else own_cash)
     return queries.request(actor, request_id)
 
 
@@ -303,48 +296,47 @@ def pay_transfer(*, actor: Actor, request_id: int, bank_reference: str) -> dict:
 
     Raises NotFound, WrongMethod, WrongStatus, CoolingDown, DuplicateReference.
     """
-    account_id = queries.request(actor, request_id)["account_id"]
-    _lock_savings(actor, account_id)
-    found = queries.locked_request(actor, request_id)
+    card, found = _locked(actor, request_id)
     if found.method != PayMethod.TRANSFER:
         raise WrongMethod
     _check_cooled_down(found)
-    _pay(actor, found, Account(AccountKind.BANK), bank_reference=bank_reference)
+    _pay(actor, card, found, Account(AccountKind.BANK), bank_reference=bank_reference)
     return queries.request(actor, request_id)
 
 
-def _pay(actor: Actor, found: PaymentRequest, destination: Account, bank_reference: str | None = None) -> None:
-    now = clock.read_now()
+def _pay(
+    actor: Actor, card: Card, found: PaymentRequest, destination: Account, bank_reference: str | None = None
+) -> None:
     mine = (PaymentRequest.business_id == found.business_id) & (PaymentRequest.id == found.id)
-    values = {"status": RequestStatus.PAID, "paid_at": now, "paid_by_id": actor.membership_id}
+    values = {"status": RequestStatus.PAID, "paid_at": card.now, "paid_by_id": actor.membership_id}
     values |= {"bank_reference": bank_reference, "code_hash": None, "code_expires_at": None}
     paid = update(PaymentRequest).where(mine, PaymentRequest.status == RequestStatus.APPROVED).values(values)
     if not db.session.execute(paid.execution_options(synchronize_session=False)).rowcount:
         raise WrongStatus(status_now=found.status)
     reference = f"transfer:{bank_reference}" if bank_reference else ""
-    act = Act(actor.business_id, today(actor), now, actor.membership_id)
-    ledger.post(act, _entry("payment.paid", found, HOLD, destination, reference))
-    _close_if_empty(found)
+    ledger.post(act_on(actor, card), _entry("payment.paid", found, HOLD, destination, reference))
+    _close_if_empty(card)
     facts = {"status": RequestStatus.PAID, "amount": found.amount, "bank_reference": bank_reference}
     audit.record("payments.paid", "payment_request", found.id, actor=actor, after=facts)
 
 
-def _lock_savings(actor: Actor, account_id: int) -> None:
-    """Every act on an account locks it first, so that acts on one account follow each other and never deadlock."""
-    mine = (SavingsAccount.business_id == actor.business_id) & (SavingsAccount.id == account_id)
-    db.session.execute(select(SavingsAccount.id).where(mine).with_for_update(key_share=True))
+def _locked(actor: Actor, request_id: int) -> tuple[Card, PaymentRequest]:
+    """A request with the card of its account, both locked; raises NotFound.
+
+    Every act on an account locks it first, so that acts on one account follow each other and never deadlock.
+    """
+    card = locked_card(actor, queries.request(actor, request_id)["account_id"])
+    return card, queries.locked_request(actor, request_id)
 
 
-def _close_if_empty(found: PaymentRequest) -> None:
+def _close_if_empty(card: Card) -> None:
     """A completed account whose money has all been paid out, with nothing on hold, is paid out."""
-    balance = ledger.balance_of(found.business_id, Account(AccountKind.SAVINGS, found.account_id))
+    if card.row["state"] != State.COMPLETED or card.balance:
+        return
     waiting = select(PaymentRequest.id).where(
-        PaymentRequest.business_id == found.business_id,
-        PaymentRequest.account_id == found.account_id,
+        PaymentRequest.business_id == card.business_id,
+        PaymentRequest.account_id == card.id,
         PaymentRequest.status.in_(HOLDING),
     )
-    if balance or db.session.scalar(waiting.limit(1)):
-        return
-    mine = (SavingsAccount.business_id == found.business_id) & (SavingsAccount.id == found.account_id)
-    closed = update(SavingsAccount).where(mine, SavingsAccount.state == State.COMPLETED).values(state=State.PAID_OUT)
-    db.session.execute(closed.execution_options(synchronize_session=False))
+    if db.session.scalar(waiting.limit(1)) is None:
+        write(card, state=State.PAID_OUT)

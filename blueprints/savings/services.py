@@ -227,7 +227,7 @@ def _apply_terms(actor: Actor, card: Card, terms: Terms, action: str) -> dict:
     check_first_mark(card.policy, terms.contribution)
     _add_terms(actor, card.id, terms)
     if card.row["state"] == State.COMPLETED and plan.open_slots():
-        set_state(card, State.IN_PROGRESS)
+        write(card, state=State.IN_PROGRESS)
     before, after = (_facts(version) for version in (card.plan.latest, terms))
     audit.record(action, "savings_account", card.id, actor=actor, before=before, after=after)
     return queries.summary(queries.card(actor, card.id))
@@ -237,10 +237,13 @@ def _facts(terms: Terms) -> dict:
     return readable({name: value for name, value in vars(terms).items() if value is not None})
 
 
-def set_state(card: Card, state: State, **changes) -> None:
-    """Write the account's state and other columns."""
+def write(card: Card, **columns) -> None:
+    """Write columns of the account's row, if they say anything new."""
+    changes = {name: value for name, value in columns.items() if value != card.row[name]}
+    if not changes:
+        return
     mine = (SavingsAccount.business_id == card.business_id) & (SavingsAccount.id == card.id)
-    statement = update(SavingsAccount).where(mine).values(state=state, **changes)
+    statement = update(SavingsAccount).where(mine).values(changes)
     db.session.execute(statement.execution_options(synchronize_session=False))
 
 
@@ -306,7 +309,7 @@ def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
         raise AccountClosed
     settled = settlement(actor, replace(card, plan=replace(card.plan, ended_on=card.today)), "ended")
     settled.record(ledger.post(act_on(actor, card), *settled.entries))
-    set_state(card, State.COMPLETED, ended_on=card.today)
+    write(card, state=State.COMPLETED, ended_on=card.today)
     after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": settled.total}
     before = {"state": card.row["state"]}
     audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after)
