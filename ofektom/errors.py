@@ -91,11 +91,6 @@ class Conflict(Problem):
     code, status, title = "conflict", 409, "That contradicts what is already recorded"
 
 
-class Unavailable(Problem):
-    code, status, title = "unavailable", 503, "The service cannot answer just now; try again"
-    retry_after = 1
-
-
 class DatabaseUnavailable(Problem):
     code, status, title = "database.unavailable", 503, "The database cannot be reached; nothing was changed"
     retry_after = 2
