@@ -5,7 +5,7 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from ofektom import audit, credentials, database, discovery, idempotency
+from ofektom import audit, credentials, database, discovery, freshness, idempotency
 from ofektom.extensions import db
 from ofektom.identity import Business
 
@@ -25,9 +25,10 @@ def seal_audit() -> None:
 @click.command("tidy")
 @with_appcontext
 def tidy() -> None:
-    """Delete idempotency keys and guess budgets that are past their time."""
+    """Delete idempotency keys, guess budgets and notes of changed facts that are past their time."""
     keys = database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])
-    click.echo(f"deleted {keys} idempotency keys and {credentials.forget_guesses()} guess budgets")
+    budgets, changes = credentials.forget_guesses(), database.verb(freshness.forget)()
+    click.echo(f"deleted {keys} idempotency keys, {budgets} guess budgets and {changes} notes of changed facts")
 
 
 def init_app(app: Flask) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Integer, SmallInteger, String
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Integer, SmallInteger, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from blueprints.settings.rules import ALL_WEEK, MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned
@@ -30,6 +30,8 @@ class BusinessSettings(db.Model):
     two_approvers_above: Mapped[int | None] = mapped_column(BigInteger)
     partial_payouts: Mapped[bool] = mapped_column(default=True)
     cooldown_hours: Mapped[int] = mapped_column(SmallInteger, default=24)
+    # Whether anybody may read the business's name and where it collects.
+    public_page: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     __table_args__ = (
         CheckConstraint(one_of("commission_kind", CommissionKind), name="commission_kind"),

@@ -41,6 +41,7 @@ class SettingsIn(Schema):
     two_approvers_above = Amount(allow_none=True)
     partial_payouts = StrictBoolean()
     cooldown_hours = Whole(low=0, high=720, metadata={"description": "hours a new payment account waits"})
+    public_page = StrictBoolean(metadata={"description": "show name and units to anybody, at /public/businesses/{id}"})
 
 
 class SettingsOut(Schema):
@@ -58,6 +59,7 @@ class SettingsOut(Schema):
     two_approvers_above = fields.Integer(allow_none=True)
     partial_payouts = fields.Boolean()
     cooldown_hours = fields.Integer()
+    public_page = fields.Boolean()
 
 
 class HolidayIn(Schema):

@@ -82,7 +82,7 @@ def test_tidy_says_what_it_has_deleted_and_keeps_locks(app, flask):
     )
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(db.text(budget))
-    assert flask("tidy").output == "deleted 0 idempotency keys and 1 guess budgets\n"
+    assert flask("tidy").output == "deleted 0 idempotency keys, 1 guess budgets and 0 notes of changed facts\n"
     with app.app_context(), db.engine.begin() as connection:
         left = connection.execute(db.text("DELETE FROM guess_budgets WHERE subject LIKE 'tidy:%' RETURNING subject"))
         assert sorted(left.scalars()) == ["tidy:locked", "tidy:young"]

@@ -22,6 +22,7 @@ def test_the_defaults_are_the_fields_tradition(fresh_cast):
         "two_approvers_above": None,
         "partial_payouts": True,
         "cooldown_hours": 24,
+        "public_page": False,
     }
 
 
