@@ -42,6 +42,10 @@ class AuditEvent(db.Model):
 
     __table_args__ = (
         Index(None, "business_id", "object_type", "object_id", "id"),
+        Index(None, "business_id", "object_type", "id"),
+        Index(None, "business_id", "action", "id"),
+        Index(None, "business_id", "membership_id", "id"),
+        Index(None, "business_id", "request_id"),
         Index("ix_audit_events_unsealed", "business_id", "id", postgresql_where=seal_id.column.is_(None)),
         Index("ix_audit_events_seal", "business_id", "seal_id", "id"),
     )

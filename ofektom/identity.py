@@ -147,6 +147,9 @@ class Membership(db.Model):
         CheckConstraint("(role IN ('sub_agent', 'customer')) = (parent_id IS NOT NULL)", name="parent"),
         CheckConstraint("parent_id <> id", name="not_own_parent"),
         Index(None, "business_id", "parent_id"),
+        Index(None, "business_id", "role", "id"),
+        Index(None, "business_id", "status", "id"),
+        Index(None, "business_id", "unit_id", "id"),
         Index(None, "user_id"),
     )
 

@@ -41,5 +41,7 @@ class Commission(db.Model):
             unique=True,
             postgresql_where=text("status = 'earned'"),
         ),
+        Index(None, "business_id", "account_id", "id"),
         Index(None, "business_id", "agent_id", "id"),
+        Index(None, "business_id", "agent_id", "at"),
     )

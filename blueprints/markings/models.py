@@ -45,4 +45,5 @@ class Collection(db.Model):
         CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal"),
         Index(None, "business_id", "account_id", "id"),
         Index(None, "business_id", "collector_id", "id"),
+        Index(None, "business_id", "collected_on", "id"),
     )

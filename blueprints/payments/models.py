@@ -93,6 +93,7 @@ class PaymentRequest(db.Model):
         CheckConstraint("approvals_needed BETWEEN 1 AND 2", name="approvals_needed"),
         CheckConstraint("(status = 'paid') = (paid_at IS NOT NULL)", name="paid"),
         Index(None, "business_id", "account_id", "id"),
+        Index(None, "business_id", "customer_id", "id"),
         Index(None, "business_id", "status", "id"),
     )
 

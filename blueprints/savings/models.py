@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Integer, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from blueprints.savings.rules import MarkingStatus, PlanKind, State
+from blueprints.savings.rules import OPEN_STATES, MarkingStatus, PlanKind, State
 from blueprints.settings.rules import ALL_WEEK, CommissionKind, CycleKind, Earned
 from ofektom.extensions import db
 from ofektom.identity import moment, one_of, row_id, tenant_id, within_tenant
@@ -52,6 +52,9 @@ class SavingsAccount(db.Model):
         CheckConstraint(f"agent_share BETWEEN 0 AND {BASIS_POINTS}", name="agent_share"),
         Index(None, "business_id", "customer_id"),
         Index(None, "business_id", "state", "id"),
+        Index(None, "business_id", "kind", "id"),
+        # Those still open lie among ever more that are closed.
+        Index("ix_savings_accounts_open", "business_id", "id", postgresql_where=text(one_of("state", OPEN_STATES))),
     )
 
 

@@ -33,7 +33,7 @@ class State(StrEnum):
     PAID_OUT = "paid_out"
 
 
-OPEN_STATES = {State.NOT_STARTED, State.IN_PROGRESS}
+OPEN_STATES = (State.NOT_STARTED, State.IN_PROGRESS)
 
 
 class SlotStatus(StrEnum):
