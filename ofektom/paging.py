@@ -17,14 +17,22 @@ def page(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | No
     Returns {"items": list of row mappings, "next": cursor or None}. Raises InvalidRequest for a cursor we did not make.
     The query must select `key` under the label "id".
     """
-    if cursor is not None:
-        after = _decode(cursor)
-        query = query.where(key < after if newest_first else key > after)
-    query = query.order_by(key.desc() if newest_first else key).limit(limit + 1)
+    query = cut(query, key, limit=limit, cursor=cursor, newest_first=newest_first)
     rows = [dict(row) for row in db.session.execute(query).mappings()]
     more = len(rows) > limit
     rows = rows[:limit]
     return {"items": rows, "next": _encode(rows[-1]["id"]) if more else None}
+
+
+def cut(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | None, newest_first: bool) -> Select:
+    """The query for the rows of one page and the one after them, by which one sees that there are more.
+
+    Raises InvalidRequest for a cursor we did not make.
+    """
+    if cursor is not None:
+        after = _decode(cursor)
+        query = query.where(key < after if newest_first else key > after)
+    return query.order_by(key.desc() if newest_first else key).limit(limit + 1)
 
 
 def _encode(value: int) -> str:
