@@ -1,6 +1,6 @@
 """Reads of people, always within the caller's business and within what the caller may see of it."""
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ofektom import clock, paging
@@ -33,14 +33,19 @@ def in_sight(actor: Actor, member=Membership) -> ColumnElement[bool]:
 
 
 def below(actor: Actor, member=Membership) -> ColumnElement[bool]:
-    """The condition that `member` stands under the actor, directly or under their sub-agent."""
+    """The condition that `member` stands under the actor, directly or under their sub-agent.
+
+    An array, because PostgreSQL looks its elements up in an index where it would check every row against a subquery.
+    """
     middle = aliased(Membership)
     sub_agents = select(middle.id).where(
         middle.business_id == actor.business_id,
         middle.parent_id == actor.membership_id,
         middle.role == Role.SUB_AGENT,
     )
-    return or_(member.parent_id == actor.membership_id, member.parent_id.in_(sub_agents))
+    return or_(
+        member.parent_id == actor.membership_id, member.parent_id == func.any(func.array(sub_agents.scalar_subquery()))
+    )
 
 
 def members(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
