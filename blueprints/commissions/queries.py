@@ -1,6 +1,6 @@
 """Reads of commissions, within the caller's sight."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import func, select
 
@@ -23,6 +23,7 @@ COLUMNS = (
     Commission.status,
     Commission.at,
 )
+A_DAY = timedelta(days=1)
 
 
 def commissions(actor: Actor, *, limit: int, cursor: str | None, agent_id: int | None, account_id: int | None) -> dict:
@@ -61,9 +62,14 @@ def _sums(actor: Actor, agent_id: int, since: date | None, until: date | None) -
         Commission.agent_id == agent_id,
         Commission.status == CommissionStatus.EARNED,
     )
+    # The day is exact but cannot be looked up in an index; the time can, and no zone is a day off.
     if since:
-        query = query.where(day >= since)
+        query = query.where(day >= since, Commission.at >= _midnight(since) - A_DAY)
     if until:
-        query = query.where(day <= until)
+        query = query.where(day <= until, Commission.at < _midnight(until) + 2 * A_DAY)
     row = db.session.execute(query).one()
     return {name: int(value) for name, value in row._mapping.items()}
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)
