@@ -1,0 +1,195 @@
+"""Which of our queries needs which index. `tests/architecture/test_indexes.py` holds the planner to it.
+
+Each query is one of ours, called as the service calls it, on the database of `tests/population.py`: business 1, its
+admin, an agent, and people, accounts and rows of theirs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from blueprints.audit import queries as trail
+from blueprints.auth import queries as sign_ins
+from blueprints.auth import services as signing
+from blueprints.commissions import queries as charges
+from blueprints.commissions import services as charging
+from blueprints.markings import queries as collecting
+from blueprints.markings.models import Collection
+from blueprints.payments import queries as payments
+from blueprints.savings import queries as savings
+from blueprints.settings.rules import AccountKind
+from blueprints.users import queries as users
+from blueprints.users import services as people
+from ofektom import audit, auth, credentials, freshness, idempotency, ledger
+from ofektom.extensions import db
+from ofektom.identity import Actor
+from tests.cast import PIN
+from tests.population import Size
+
+SIZE = Size()
+PLACE = {"timezone": "Africa/Lagos", "currency": "NGN"}
+ADMIN = Actor(1, 1, False, 1, SIZE.member_id(0), "admin", **PLACE)
+AGENT = Actor(SIZE.member_id(1), SIZE.member_id(1), False, 1, SIZE.member_id(1), "agent", **PLACE)
+CUSTOMER_ID = SIZE.member_id(SIZE.staff + 1)
+UNIT_ID = SIZE.member_id(3)
+ACCOUNT_ID = SIZE.account_id(SIZE.each * 6 // 10)  # in progress
+BAG = ledger.Account(AccountKind.AGENT_CASH, AGENT.membership_id)
+LATELY = date.today() - timedelta(days=4)
+PHONE, EMAIL = f"+23480{CUSTOMER_ID:08d}", f"person{AGENT.user_id}@example.com"
+FIRST = {"limit": 50, "cursor": None}
+ANY_COMMISSION = {"agent_id": None, "account_id": None}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query of ours: where it is in the code, with the filter in question, and a call of it."""
+
+    name: str
+    run: Callable[[], object]
+
+
+def _listed(place: str, function: Callable, wanted: dict, actor: Actor = ADMIN, **unset) -> Query:
+    """The first page of a list, filtered."""
+    filters = ", ".join(f"{name}={value}" if isinstance(value, str) else f"{name}=" for name, value in wanted.items())
+    who = "" if actor is ADMIN else f"as {actor.role}" + (", " if filters else "")
+    name = f"{place}.queries.{function.__name__}({who}{filters})"
+    return Query(name, lambda: function(actor, **FIRST, **unset | wanted))
+
+
+def _members(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("users", users.members, wanted, actor)
+
+
+def _accounts(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("savings", savings.accounts, wanted, actor)
+
+
+def _collections(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("markings", collecting.collections, wanted, actor)
+
+
+def _requests(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("payments", payments.requests, wanted, actor)
+
+
+def _commissions(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("commissions", charges.commissions, wanted, actor, **ANY_COMMISSION)
+
+
+def _events(**wanted) -> Query:
+    names = ", ".join(f"{name}=" for name in wanted)
+    return Query(f"audit.queries.events({names})", lambda: trail.events(1, **FIRST, **wanted))
+
+
+def _latest_collection():
+    latest = select(func.max(Collection.id)).where(Collection.business_id == 1)
+    return collecting.collection(ADMIN, db.session.scalar(latest))
+
+
+def _give_back():
+    act = ledger.Act(1, LATELY, datetime.now(UTC), ADMIN.membership_id)
+    return charging.give_back(charging.Occasion(act, ACCOUNT_ID, "test"), {1})
+
+
+def _ask_what_changed():
+    known = freshness.Changes()
+    known._ask()
+    known._ask()
+
+
+def _change_secret():
+    return signing.change_secret(actor=AGENT, current=PIN, new="a new and long passphrase")
+
+
+ROUTE = Query("markings.queries.route()", lambda: collecting.route(ADMIN, collector_id=None, **FIRST))
+CARD = Query("savings.queries.card()", lambda: savings.card(ADMIN, ACCOUNT_ID))
+COLLECTION = Query("markings.queries.collection()", _latest_collection)
+BAG_STATEMENT = Query("ofektom.ledger.statement()", lambda: ledger.statement(1, BAG, **FIRST))
+GIVE_BACK = Query("commissions.services.give_back()", _give_back)
+PERIOD = Query(
+    "commissions.queries.statement(since=, until=)",
+    lambda: charges.statement(ADMIN, AGENT.membership_id, since=LATELY, until=LATELY, **FIRST),
+)
+SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
+CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
+CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
+
+NEEDS: dict[str, list[Query]] = {
+    "ix_audit_events_business_id_action_id": [_events(action="savings.opened")],
+    "ix_audit_events_business_id_membership_id_id": [_events(membership_id=CUSTOMER_ID)],
+    "ix_audit_events_business_id_object_type_id": [_events(object_type="member")],
+    "ix_audit_events_business_id_object_type_object_id_id": [
+        _events(object_type="member", object_id=CUSTOMER_ID),
+        _events(object_id=CUSTOMER_ID),
+    ],
+    "ix_audit_events_business_id_request_id": [_events(request_id="0" * 32)],
+    "ix_audit_events_seal": [SEALED],
+    "ix_audit_events_unsealed": [Query("ofektom.audit.seal()", lambda: audit.seal(1))],
+    "ix_collections_business_id_account_id_id": [_collections(account_id=ACCOUNT_ID)],
+    "ix_collections_business_id_collected_on_id": [_collections(collected_on=LATELY)],
+    "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
+    "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
+    "ix_commissions_business_id_agent_id_at": [PERIOD],
+    "ix_commissions_business_id_agent_id_id": [_commissions(agent_id=AGENT.membership_id)],
+    "ix_fact_changes_at": [CHANGES],
+    "ix_fact_changes_xid": [CHANGES],
+    "ix_idempotency_keys_created_at": [Query("ofektom.idempotency.forget()", lambda: idempotency.forget(30))],
+    "ix_ledger_postings_business_id_destination_id_id": [BAG_STATEMENT],
+    "ix_ledger_postings_business_id_entry_id": [Query("ofektom.ledger.reversal()", GIVE_BACK.run)],
+    "ix_ledger_postings_business_id_source_id_id": [BAG_STATEMENT],
+    "ix_markings_business_id_collection_id": [COLLECTION, _collections(AGENT)],
+    "ix_memberships_business_id_parent_id": [
+        _members(parent_id=AGENT.membership_id),
+        _accounts(AGENT),
+        _accounts(collector_id=AGENT.membership_id),
+    ],
+    "ix_memberships_business_id_role_id": [_members(role="agent"), _members(role="customer")],
+    "ix_memberships_business_id_status_id": [_members(status="invited"), _members(status="deactivated")],
+    "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
+    "ix_memberships_user_id": [
+        Query("auth.queries.memberships_of()", lambda: sign_ins.memberships_of(CUSTOMER_ID)),
+        Query("auth.queries.usual_business()", lambda: sign_ins.usual_business(CUSTOMER_ID)),
+        Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
+    ],
+    "ix_payment_requests_business_id_account_id_id": [_requests(account_id=ACCOUNT_ID)],
+    "ix_payment_requests_business_id_customer_id_id": [_requests(customer_id=CUSTOMER_ID)],
+    "ix_payment_requests_business_id_status_id": [_requests(status="requested"), _requests(status="approved")],
+    "ix_refresh_tokens_session_id": [CHANGE_SECRET],
+    "ix_savings_accounts_business_id_customer_id": [
+        _accounts(customer_id=CUSTOMER_ID),
+        _accounts(collector_id=AGENT.membership_id),
+    ],
+    "ix_savings_accounts_business_id_kind_id": [_accounts(kind="target")],
+    "ix_savings_accounts_business_id_state_id": [_accounts(state="completed"), _accounts(state="not_started")],
+    "ix_savings_accounts_open": [ROUTE],
+    "ix_savings_terms_business_id_account_id_id": [CARD, _accounts()],
+    "ix_sessions_user_id_id": [Query("auth.queries.sessions_of()", lambda: sign_ins.sessions_of(CUSTOMER_ID))],
+}
+
+# These find what they want by a key or a unique index; what is asserted is that none reads a large table through.
+BY_CONSTRAINT = [
+    _members(),
+    _members(AGENT),
+    _members(search="Person 39"),
+    _accounts(tracking_number="0000000000"),
+    _listed("payments", payments.payment_accounts, {"customer_id": CUSTOMER_ID}),
+    _listed("payments", payments.payment_accounts, {}, customer_id=None),
+    _collections(),
+    _requests(),
+    _requests(AGENT),
+    _commissions(),
+    _commissions(AGENT),
+    _events(),
+    GIVE_BACK,
+    Query("auth.queries.find_user()", lambda: sign_ins.find_user("phone", PHONE)),
+    Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
+    Query("ofektom.credentials.spend_guess()", lambda: credentials.spend_guess("user:1")),
+    Query("users.queries.invitation()", lambda: users.invitation("0" * 64)),
+    Query("users.queries.users()", lambda: users.users(**FIRST)),
+    Query(
+        "users.services.add_member()",
+        lambda: people._find_or_create_user("Efe", {"phone": PHONE, "email": None, "username": None}),
+    ),
+]
