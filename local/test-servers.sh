@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make sure that redis-server and nginx exist: the tests start their own, on free ports.
+# Make sure that redis-server, nginx and PostgreSQL's package exist: the tests start their own, on free ports. The
+# package's PostgreSQL has the extensions that the embedded one lacks.
 set -euo pipefail
 
 # Debian keeps both where the PATH of an ordinary user does not lead.
@@ -8,6 +9,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v nginx >/dev/null || missing+=(nginx)
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -6,6 +6,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from ofektom import audit, credentials, database, discovery, freshness, idempotency
+from ofektom.db_report import db_report
 from ofektom.extensions import db
 from ofektom.identity import Business
 
@@ -35,6 +36,7 @@ def init_app(app: Flask) -> None:
     """Install the commands."""
     app.cli.add_command(seal_audit)
     app.cli.add_command(tidy)
+    app.cli.add_command(db_report)
     for module in discovery.find_slices().values():
         for command in getattr(module, "COMMANDS", ()):
             app.cli.add_command(command)
