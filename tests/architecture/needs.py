@@ -28,7 +28,7 @@ from ofektom.identity import Actor
 from tests.cast import PIN
 from tests.population import Size
 
-SIZE = Size()
+SIZE = Size(businesses=4, accounts=4_000, days=14)
 PLACE = {"timezone": "Africa/Lagos", "currency": "NGN"}
 ADMIN = Actor(1, 1, False, 1, SIZE.member_id(0), "admin", **PLACE)
 AGENT = Actor(SIZE.member_id(1), SIZE.member_id(1), False, 1, SIZE.member_id(1), "agent", **PLACE)
@@ -145,7 +145,7 @@ NEEDS: dict[str, list[Query]] = {
         _accounts(AGENT),
         _accounts(collector_id=AGENT.membership_id),
     ],
-    "ix_memberships_business_id_role_id": [_members(role="agent"), _members(role="customer")],
+    "ix_memberships_business_id_role_id": [_members(role="agent")],
     "ix_memberships_business_id_status_id": [_members(status="invited"), _members(status="deactivated")],
     "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
     "ix_memberships_user_id": [
@@ -172,6 +172,7 @@ NEEDS: dict[str, list[Query]] = {
 BY_CONSTRAINT = [
     _members(),
     _members(AGENT),
+    _members(role="customer"),
     _members(search="Person 39"),
     _accounts(tracking_number="0000000000"),
     _listed("payments", payments.payment_accounts, {"customer_id": CUSTOMER_ID}),
