@@ -6,7 +6,7 @@ from blueprints.businesses.models import Unit
 from ofektom import paging
 from ofektom.errors import NotFound
 from ofektom.extensions import db
-from ofektom.identity import Actor, Business
+from ofektom.identity import Actor, Business, Membership, MembershipStatus, User
 
 BUSINESS = (Business.id, Business.name, Business.currency, Business.timezone, Business.is_active, Business.created_at)
 UNIT = (Unit.id, Unit.name, Unit.is_active, Unit.created_at)
@@ -23,6 +23,13 @@ def business(business_id: int) -> dict:
     if row is None:
         raise NotFound
     return dict(row)
+
+
+def people_of(business_id: int) -> list[int]:
+    """The users who can sign in and belong to a business, or are invited to."""
+    status = Membership.status.in_([MembershipStatus.ACTIVE, MembershipStatus.INVITED])
+    query = select(Membership.user_id).join(User, User.id == Membership.user_id)
+    return list(db.session.scalars(query.where(Membership.business_id == business_id, status, User.secret_hash != "")))
 
 
 def units(actor: Actor, *, limit: int, cursor: str | None) -> dict:
