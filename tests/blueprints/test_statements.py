@@ -50,6 +50,7 @@ PINNED = {
     "payments.approve": 11,
     "payments.cancel": 14,
     "payments.fail": 14,
+    "payments.list_banks": 0,
     "payments.make_code": 6,
     "payments.pay_cash": 15,
     "payments.pay_transfer": 14,
@@ -218,7 +219,7 @@ def _reads(cast, account):
         cast.ada.ok("GET", path)
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
-    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json"):
+    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json", "/banks"):
         assert cast.ada.get(path).status == 200
 
 

@@ -178,6 +178,7 @@ EXPECTED: dict[str, Expected] = {
     "payments.approve": Expected(ADMIN, (path("request_id", "request"),)),
     "payments.cancel": Expected(MEMBERS, (path("request_id", "request_of_collector"),), body=REASON),
     "payments.fail": Expected(ADMIN, (path("request_id", "request_to_pay_transfer"),), body=REASON),
+    "payments.list_banks": Expected(PUBLIC),
     "payments.make_code": Expected("customer", (path("request_id", "request_to_pay_cash"),)),
     "payments.pay_cash": Expected(STAFF, (path("request_id", "request_to_pay_cash"),), body=code),
     "payments.pay_transfer": Expected(
