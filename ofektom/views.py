@@ -174,6 +174,7 @@ def _only_once(view: View, arguments: dict) -> Response:
 
 def _rehearse(view: View, arguments: dict) -> Response:
     """Do everything, answer with what it came to, and keep nothing."""
+    g.rehearsing = True
 
     @database.verb
     def act():

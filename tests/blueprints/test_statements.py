@@ -36,6 +36,7 @@ PINNED = {
     "businesses.units": 2,
     "commissions.commissions": 2,
     "commissions.statement": 5,
+    "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 2,
     "markings.collections": 2,
@@ -219,6 +220,7 @@ def _reads(cast, account):
         cast.ada.ok("GET", path)
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
+    cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
     for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json", "/banks"):
         assert cast.ada.get(path).status == 200
 

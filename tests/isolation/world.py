@@ -16,8 +16,10 @@ MARKED_DAYS = 20
 _days_ahead = itertools.count(200)
 
 # Who may read a word. LINE: whoever sees its subject; STAFF and MEMBERS: those of its business; ADMIN: its admins;
-# OWN: the subject, their admins (by the audit trail) and platform staff; PLATFORM: platform staff; NOBODY: not again.
+# OWN: the subject, their admins (by the audit trail) and platform staff; PLATFORM: platform staff; NOBODY: not again;
+# ANYBODY: what the home business publishes of itself, on its page and to whoever holds a receipt.
 LINE, STAFF, MEMBERS, ADMIN, OWN, PLATFORM, NOBODY = "line", "staff", "members", "admin", "own", "platform", "nobody"
+ANYBODY = "anybody"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Furnished:
         self.things: list[Thing] = []
         self.canaries: list[Canary] = []
         self.codes: dict[int, str] = {}
-        self.cast = Cast(staff, name=self.word("Thrift", MEMBERS))
+        self.publishes = business == "home"
+        self.cast = Cast(staff, name=self.word("Thrift", ANYBODY if self.publishes else MEMBERS))
         self.ada = self.cast.ada
         self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0})
         self.thing("business", None, self.cast.business_id)
@@ -141,7 +144,7 @@ class Estate:
     def _word(self, what: str) -> str:
         return self.home.word(what, LINE, self.key)
 
-    def _thing(self, kind: str, id: int) -> int:
+    def _thing(self, kind: str, id: int | str) -> int | str:
         self.home.thing(kind, self.key, id)
         return id
 
@@ -156,7 +159,11 @@ class Estate:
         mistake = self.collector.ok("POST", markings)["collection_id"]
         reason = {"reason": self._word("Wrong card")}
         self.collector.ok("POST", f"/collections/{mistake}/reversal", reason)
-        self._thing("collection", self.collector.ok("POST", markings)["collection_id"])
+        receipt = self.collector.ok("POST", markings)
+        self._thing("collection", receipt["collection_id"])
+        self.home.note(receipt["check_code"], LINE, self.key)
+        if self.home.publishes:
+            self._thing("receipt", receipt["check_code"])
 
     def _complete_another(self) -> None:
         ended = self._open_plan("account_completed")
