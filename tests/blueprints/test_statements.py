@@ -33,6 +33,7 @@ PINNED = {
     "businesses.change_unit": 4,
     "businesses.open_business": 14,
     "businesses.own_business": 2,
+    "businesses.public_page": 1,
     "businesses.units": 2,
     "commissions.commissions": 2,
     "commissions.statement": 5,
@@ -160,7 +161,8 @@ def _people(cast):
     ada.ok("POST", f"/members/{agent.id}/reactivate", {"reason": "x"})
     staff.ok("POST", f"/users/{agent.user_id}/deactivate", {"reason": "x"})
     staff.ok("POST", f"/users/{agent.user_id}/reactivate", {"reason": "x"})
-    ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0})
+    ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0, "public_page": True})
+    ada.ok("GET", f"/public/businesses/{cast.business_id}")
     feast = {"day": str(date.today() + timedelta(days=400)), "name": "Feast"}
     ada.ok("POST", "/settings/holidays", feast)
     ada.ok("DELETE", f"/settings/holidays?day={feast['day']}")

@@ -153,6 +153,7 @@ EXPECTED: dict[str, Expected] = {
     "businesses.change_unit": Expected(ADMIN, (path("unit_id", "unit"),), body={"name": "Renamed"}),
     "businesses.open_business": Expected(PLATFORM, body=OPENED),
     "businesses.own_business": Expected(MEMBERS),
+    "businesses.public_page": Expected(PUBLIC, (path("business_id", "public_page"),)),
     "businesses.units": Expected(STAFF, lists="unit"),
     "commissions.commissions": Expected(
         STAFF, (filtered_by("agent_id", "collector"), filtered_by("account_id", "account"))

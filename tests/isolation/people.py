@@ -11,7 +11,7 @@ STAFF_ROLES = {"admin", "agent", "sub_agent"}
 PERSONAL = {"session"}
 OF_THE_BUSINESS = {"unit", "holiday"}
 OF_THE_PLATFORM = {"business", "user"}
-OF_WHOEVER_ASKS = {"receipt"}
+OF_WHOEVER_ASKS = {"public_page", "receipt"}
 MISSING = {"holiday": ["2099-12-31", "2033-03-03"], "receipt": ["3233-2222-2222-2222", "4332-4ABC-DEFG-HJKL-MNP"]}
 MISSING_IDS = [10**18 - 1, 987_654_321]
 

@@ -53,9 +53,9 @@ class Furnished:
         self.publishes = business == "home"
         self.cast = Cast(staff, name=self.word("Thrift", ANYBODY if self.publishes else MEMBERS))
         self.ada = self.cast.ada
-        self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0})
-        self.thing("business", None, self.cast.business_id)
-        self.thing("workplace", None, self.cast.business_id)
+        self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0, "public_page": self.publishes})
+        for kind in ("business", "workplace", "public_page"):
+            self.thing(kind, None, self.cast.business_id)
         self._add_units_and_holidays()
         self._add_members()
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
@@ -80,8 +80,11 @@ class Furnished:
 
     def _add_units_and_holidays(self) -> None:
         for _ in range(2):
-            unit = self.ada.ok("POST", "/units", {"name": self.word("Market", STAFF)})
+            unit = self.ada.ok("POST", "/units", {"name": self.word("Market", ANYBODY if self.publishes else STAFF)})
             self.thing("unit", None, unit["id"])
+        closed = self.ada.ok("POST", "/units", {"name": self.word("Closed Market", STAFF)})
+        self.ada.ok("PATCH", f"/units/{closed['id']}", {"is_active": False})
+        self.thing("unit", None, closed["id"])
         day = (date.today() + timedelta(days=next(_days_ahead))).isoformat()
         self.ada.ok("POST", "/settings/holidays", {"day": day, "name": self.word("Holiday", STAFF)})
         self.thing("holiday", None, day)
