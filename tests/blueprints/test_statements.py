@@ -35,9 +35,11 @@ PINNED = {
     "businesses.change_unit": 4,
     "businesses.open_business": 14,
     "businesses.own_business": 1,
+    "businesses.public_page": 1,
     "businesses.units": 1,
     "commissions.commissions": 1,
     "commissions.statement": 4,
+    "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
     "markings.collections": 1,
@@ -52,6 +54,7 @@ PINNED = {
     "payments.approve": 11,
     "payments.cancel": 14,
     "payments.fail": 14,
+    "payments.list_banks": 0,
     "payments.make_code": 6,
     "payments.pay_cash": 15,
     "payments.pay_transfer": 14,
@@ -169,7 +172,8 @@ def _people(cast):
     ada.ok("POST", f"/members/{agent.id}/reactivate", {"reason": "x"})
     staff.ok("POST", f"/users/{agent.user_id}/deactivate", {"reason": "x"})
     staff.ok("POST", f"/users/{agent.user_id}/reactivate", {"reason": "x"})
-    ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0})
+    ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0, "public_page": True})
+    ada.ok("GET", f"/public/businesses/{cast.business_id}")
     feast = {"day": str(date.today() + timedelta(days=400)), "name": "Feast"}
     ada.ok("POST", "/settings/holidays", feast)
     ada.ok("DELETE", f"/settings/holidays?day={feast['day']}")
@@ -229,7 +233,8 @@ def _reads(cast, account):
         cast.ada.ok("GET", path)
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
-    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json"):
+    cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
+    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json", "/banks"):
         assert cast.ada.get(path).status == 200
 
 
