@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from ofektom import cli, database, discovery, errors, freshness, http, logs
+from ofektom import caching, callers, cli, database, discovery, errors, freshness, http, logs
 from ofektom.config import Settings, load_settings
 from ofektom.extensions import db, migrate
 
@@ -22,6 +22,8 @@ def create_app(settings: Settings | None = None, *, testing: bool = False) -> Fl
     errors.init_app(app)
     database.init_app(app, settings)
     freshness.init_app(app)
+    caching.init_app(app, settings)
+    callers.init_app(app)
     discovery.import_models()
     migrate.init_app(app, db, compare_type=True, compare_server_default=False)
     discovery.register_slices(app)

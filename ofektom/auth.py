@@ -1,23 +1,29 @@
 """Who is calling: sessions, tokens, and what each role may do.
 
-The facts a request needs are read in one place, `load_actor`, from PostgreSQL.
+A read believes what `callers` remembers of its caller, for seconds at most. Whoever wants to change something is looked
+up in PostgreSQL by `load_actor`, for what is decided about money, roles and secrets must not be a second old.
 """
 
+import functools
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
 import jwt
 from flask import current_app, g, request
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, and_, func, select
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, and_, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ofektom import audit, callers
+from ofektom.callers import Caller, Claims
+from ofektom.database import verb
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, MembershipStatus, User, moment, row_id
 
 PUBLIC = "public"  # anybody, signed in or not
 SIGNED_IN = "signed_in"  # whoever has a session, whatever their role
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 ISSUER = "ofektom"
 AUDIENCE = "ofektom-api"
 CLOCK_SKEW_SECONDS = 10  # between our own servers
@@ -100,19 +106,29 @@ def issue_access_token(user_id: int, session_id: int, version: int) -> str:
     return jwt.encode(claims, current_app.config["SECRET_KEY"], algorithm="HS256")
 
 
-def read_access_token(token: str) -> tuple[int, int, int]:
-    """(user id, session id, version) of a token we issued; raises InvalidToken."""
+def read_access_token(token: str) -> Claims:
+    """What a token we issued says; raises InvalidToken."""
+    claims = _verified(token, current_app.config["SECRET_KEY"])
+    if claims.expires_at <= time.time():
+        raise InvalidToken
+    return claims
+
+
+@functools.lru_cache(maxsize=8192)
+def _verified(token: str, secret_key: str) -> Claims:
+    """Remembered, for a signature that was right stays right. `expires_at` has the clocks' skew in it."""
     try:
         claims = jwt.decode(
             token,
-            current_app.config["SECRET_KEY"],
+            secret_key,
             algorithms=["HS256"],
             issuer=ISSUER,
             audience=AUDIENCE,
             leeway=CLOCK_SKEW_SECONDS,
             options={"require": _CLAIMS},
         )
-        return int(claims["sub"]), int(claims["sid"]), int(claims["ver"])
+        expires_at = float(claims["exp"]) + CLOCK_SKEW_SECONDS
+        return Claims(int(claims["sub"]), int(claims["sid"]), int(claims["ver"]), expires_at)
     except (jwt.PyJWTError, ValueError, TypeError):
         raise InvalidToken from None
 
@@ -154,14 +170,59 @@ def load_actor(user_id: int, session_id: int, version: int) -> Actor | None:
 def current_actor() -> Actor:
     """The caller of this request; raises NotAuthenticated or InvalidToken."""
     if "actor" not in g:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise NotAuthenticated
-        actor = load_actor(*read_access_token(token.strip()))
-        if actor is None:
-            raise InvalidToken
-        g.actor = actor
+        if request.method in SAFE_METHODS:
+            g.actor = current_caller().actor
+        else:
+            actor = load_actor(*read_access_token(_bearer_token())[:3])
+            if actor is None:
+                raise InvalidToken
+            g.actor = actor
     return g.actor
+
+
+def current_caller() -> Caller:
+    """The caller of this request as far as reads need to know; raises NotAuthenticated or InvalidToken."""
+    header = request.headers.get("Authorization", "")
+    caller = callers.find(header, lambda: read_access_token(_bearer_token()))
+    if caller is None:
+        raise InvalidToken
+    return caller
+
+
+def _bearer_token() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticated
+    return token.strip()
+
+
+def get_current_user() -> dict:
+    """The user who calls, as they see themselves, with their `businesses`. Raises NotAuthenticated or InvalidToken."""
+    caller = current_caller()
+    return caller.user | {"businesses": caller.businesses}
+
+
+def invalidate_user_cache(user_id: int) -> None:
+    """Let nobody be let in by what is remembered of a user. Verbs that change users do this by themselves."""
+    callers.forget_user(user_id)
+    callers.forget_businesses(user_id)
+
+
+def end_sessions(*conditions) -> int:
+    """End the open sessions that meet the conditions, within the verb of the caller; returns how many."""
+    ended = update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=func.now())
+    ended = ended.returning(Session.user_id, Session.id).execution_options(synchronize_session=False)
+    sessions = [tuple(row) for row in db.session.execute(ended)]
+    callers.forget_sessions(sessions)
+    return len(sessions)
+
+
+@verb
+def logout_user() -> None:
+    """End the session of this request: its tokens are refused from now on. Raises NotAuthenticated, InvalidToken."""
+    actor = current_actor()
+    end_sessions(Session.id == actor.session_id)
+    audit.record("auth.session_ended", "session", actor.session_id, actor=actor)
 
 
 def require(access: str) -> None:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
+from urllib.parse import quote
 
 from environs import Env, EnvError
 
@@ -50,6 +51,12 @@ class Settings:
     argon2_passes: int
     access_token_minutes: int
     refresh_token_days: int
+    redis_url: str
+    redis_password: str
+    redis_sentinels: tuple[tuple[str, int], ...]
+    redis_sentinel_master: str
+    redis_cluster: tuple[tuple[str, int], ...]
+    cache_prefix: str
     invitation_days: int
     idempotency_days: int
     clock_offset_seconds: int
@@ -58,6 +65,10 @@ class Settings:
     @property
     def clock_offset(self) -> timedelta:
         return timedelta(seconds=self.clock_offset_seconds)
+
+    @property
+    def has_redis(self) -> bool:
+        return bool(self.redis_url or self.redis_sentinels or self.redis_cluster)
 
     def as_flask_config(self) -> dict:
         """The same settings under the upper-case names Flask uses."""
@@ -98,6 +109,12 @@ def _read(env: Env) -> dict:
         "argon2_passes": env.int("ARGON2_PASSES", 2),
         "access_token_minutes": env.int("ACCESS_TOKEN_MINUTES", 15),
         "refresh_token_days": env.int("REFRESH_TOKEN_DAYS", 30),
+        "redis_url": _redis_url(env),
+        "redis_password": env.str("REDIS_PASSWORD", ""),
+        "redis_sentinels": _addresses(env.list("REDIS_SENTINELS", [])),
+        "redis_sentinel_master": env.str("REDIS_SENTINEL_MASTER", "mymaster"),
+        "redis_cluster": _addresses(env.list("REDIS_CLUSTER", [])),
+        "cache_prefix": env.str("CACHE_PREFIX", "ofektom:"),
         "invitation_days": env.int("INVITATION_DAYS", 14),
         "idempotency_days": env.int("IDEMPOTENCY_DAYS", 30),
         "clock_offset_seconds": env.int("CLOCK_OFFSET_SECONDS", 0),
@@ -105,9 +122,26 @@ def _read(env: Env) -> dict:
     }
 
 
+def _redis_url(env: Env) -> str:
+    """REDIS_URL, or the address that REDIS_HOST, REDIS_PORT and REDIS_PASSWORD make; empty for no Redis."""
+    host, port, password = env.str("REDIS_HOST", ""), env.int("REDIS_PORT", 6379), env.str("REDIS_PASSWORD", "")
+    made = f"redis://:{quote(password, safe='')}@{host}:{port}/0" if password else f"redis://{host}:{port}/0"
+    return env.str("REDIS_URL", made if host else "")
+
+
+def _addresses(items: list[str]) -> tuple[tuple[str, int], ...]:
+    """("host", port) of each "host:port"."""
+    pairs = [item.strip().rpartition(":") for item in items]
+    if not all(host and port.isdecimal() for host, _, port in pairs):
+        raise ConfigurationError("REDIS_SENTINELS and REDIS_CLUSTER are lists of host:port, separated by commas")
+    return tuple((host, int(port)) for host, _, port in pairs)
+
+
 def _refuse_nonsense(settings: Settings) -> None:
     if settings.environment not in ENVIRONMENTS:
         raise ConfigurationError(f"OFEKTOM_ENV must be one of {', '.join(ENVIRONMENTS)}")
+    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
+        raise ConfigurationError("REDIS_URL must be the redis:// address of a Redis server")
     if settings.log_level not in logging.getLevelNamesMapping():
         raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
     for field in fields(settings):

@@ -4,8 +4,9 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+import orjson
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
@@ -44,6 +45,7 @@ def engine_options(settings: Settings) -> dict:
         "pool_timeout": settings.pool_wait_seconds,
         "pool_recycle": 3600,
         "pool_pre_ping": True,
+        "json_deserializer": orjson.loads,
         # Values of a failed statement would end up in the log.
         "hide_parameters": True,
         "connect_args": {
@@ -103,6 +105,17 @@ def verb(function: Callable) -> Callable:
     return run
 
 
+def after_commit(act: Callable[[], None]) -> None:
+    """Have the verb that runs do `act` once it has committed, and not at all if it does not; at once outside of verbs.
+
+    When the connection broke at the commit it is done as well: the commit may have happened.
+    """
+    if db.session.info.get("in_verb"):
+        db.session.info.setdefault("after_commit", []).append(act)
+    else:
+        act()
+
+
 def _run_once(function: Callable, args: tuple, kwargs: dict):
     session = db.session
     session.info["in_verb"] = True
@@ -118,16 +131,25 @@ def _run_once(function: Callable, args: tuple, kwargs: dict):
         session.rollback()
         raise
     finally:
-        session.info.pop("in_verb", None)
-        session.info.pop("posted_by", None)
+        for name in ("in_verb", "posted_by", "after_commit"):
+            session.info.pop(name, None)
 
 
 def _commit() -> None:
+    acts = db.session.info.pop("after_commit", ())
     try:
         db.session.commit()
     except green.Expired as expired:
+        _do(acts)
         raise errors.OutcomeUnknown from expired
     except DBAPIError as error:
         if error.connection_invalidated:
+            _do(acts)
             raise errors.OutcomeUnknown from error
         raise
+    _do(acts)
+
+
+def _do(acts: Iterable[Callable[[], None]]) -> None:
+    for act in acts:
+        act()

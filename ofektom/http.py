@@ -92,6 +92,20 @@ def raw_answer(status: int, body: bytes) -> Response:
     return response
 
 
+def carries_credentials() -> bool:
+    """Whether the request says, or may say, who is asking."""
+    return "Authorization" in request.headers or "Cookie" in request.headers
+
+
+def let_caches_keep(response: Response, seconds: int) -> None:
+    """Let any cache between us and the caller keep a success, a 304 included, for `seconds`.
+
+    Not when the request carries credentials: a cache that mistakes such an answer for everybody's then has none.
+    """
+    if response.status_code in (200, 304) and not carries_credentials():
+        response.headers["Cache-Control"] = f"public, max-age={seconds}"
+
+
 def begin_request() -> None:
     """Give the request its id (the caller's when it has a sane one) and its start time."""
     given = request.headers.get("X-Request-ID", "")

@@ -99,6 +99,8 @@ def _operation(app: Flask, rule, view: View) -> dict:
         "security": [] if view.access == PUBLIC else [{"bearer": []}],
         "x-access": view.access,
     }
+    if view.public_for:
+        operation["x-public-for"] = view.public_for
     if view.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": view.body}}}
     return operation
@@ -106,7 +108,9 @@ def _operation(app: Flask, rule, view: View) -> dict:
 
 def _who(app: Flask, view: View) -> str:
     if view.access in (PUBLIC, SIGNED_IN):
-        return {PUBLIC: "Anybody may call this.", SIGNED_IN: "Whoever is signed in may call this."}[view.access]
+        who = {PUBLIC: "Anybody may call this.", SIGNED_IN: "Whoever is signed in may call this."}[view.access]
+        kept = f" Caches may keep the answer for {view.public_for} seconds." if view.public_for else ""
+        return who + kept
     roles = app.extensions["grants"].roles_by_permission[view.access]
     return f"Needs the permission `{view.access}`, which these roles hold: {', '.join(sorted(roles))}."
 

@@ -95,6 +95,16 @@ class Currency(fields.String):
         return g.actor.currency
 
 
+class Voucher(fields.String):
+    """Text by which somebody can prove that a thing was written: null in a rehearsal, which writes nothing."""
+
+    def __init__(self, **kwargs):
+        super().__init__(allow_none=True, dump_only=True, **kwargs)
+
+    def _serialize(self, value, attr, obj, **kwargs):
+        return None if g.get("rehearsing") else super()._serialize(value, attr, obj, **kwargs)
+
+
 def Choice(enum, **kwargs) -> fields.String:
     """One of the values of a StrEnum."""
     return fields.String(validate=validate.OneOf([str(item) for item in enum]), **kwargs)

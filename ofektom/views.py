@@ -27,7 +27,10 @@ MOST_ERRORS = 20
 
 @dataclass(frozen=True)
 class View:
-    """What a view declares. `errors` are the problems of its own, beyond those of any view with its access."""
+    """What a view declares. `errors` are the problems of its own, beyond those of any view with its access.
+
+    `public_for` is for how many seconds any cache may keep what it answers to somebody who shows no credentials.
+    """
 
     function: Callable
     methods: tuple[str, ...]
@@ -39,6 +42,13 @@ class View:
     idempotent: bool
     dry_run: bool
     errors: tuple[type[Problem], ...]
+    public_for: int | None = None
+
+    def __post_init__(self):
+        if self.public_for is None:
+            return
+        if self.access != auth.PUBLIC or self.methods != ("GET",) or self.public_for < 1:
+            raise TypeError(f"{self.function.__name__}: public_for=SECONDS is for GETs that anybody may call")
 
 
 class Slice(Blueprint):
@@ -72,9 +82,12 @@ class Slice(Blueprint):
         idempotent: bool = False,
         dry_run: bool = False,
         errors: Sequence[type[Problem]] = (),
+        public_for: int | None = None,
     ):
         def declare(function: Callable) -> Callable:
-            view = View(function, (method,), access, body, query, answer, status, idempotent, dry_run, tuple(errors))
+            view = View(
+                function, (method,), access, body, query, answer, status, idempotent, dry_run, tuple(errors), public_for
+            )
             self.add_url_rule(rule, function.__name__, _serve(view), methods=[method])
             return function
 
@@ -135,9 +148,11 @@ def _printable(messages):
 
 def _call(view: View, arguments: dict) -> Response:
     result = view.function(**arguments)
-    if isinstance(result, Response):
-        return result
-    return http.answer(view.status, view.answer.dump(result) if view.answer else None)
+    if not isinstance(result, Response):
+        result = http.answer(view.status, view.answer.dump(result) if view.answer else None)
+    if view.public_for:
+        http.let_caches_keep(result, view.public_for)
+    return result
 
 
 @database.verb
@@ -159,6 +174,7 @@ def _only_once(view: View, arguments: dict) -> Response:
 
 def _rehearse(view: View, arguments: dict) -> Response:
     """Do everything, answer with what it came to, and keep nothing."""
+    g.rehearsing = True
 
     @database.verb
     def act():

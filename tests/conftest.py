@@ -13,6 +13,7 @@ from local.postgres import embedded
 from ofektom.app import create_app
 from ofektom.config import Settings, load_settings
 from tests.cast import Cast, Client, Staff
+from tests.conf.processes import free_port, redis_server
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -25,12 +26,20 @@ def database_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def settings(database_url) -> Settings:
+def redis_url(tmp_path_factory) -> Iterator[str]:
+    """A throw-away Redis server."""
+    with redis_server(free_port(), tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def settings(database_url, redis_url) -> Settings:
     """Settings of the suite: real ones but for the cheap hashing, so that a cast of ten signs in quickly."""
     return load_settings(
         {
             "environment": "test",
             "database_url": database_url,
+            "redis_url": redis_url,
             "secret_key": secrets.token_hex(32),
             "pin_pepper": secrets.token_hex(32),
             "workers": 1,

@@ -13,30 +13,6 @@ def find_user(column: str, value: str):
     return db.session.execute(select(*columns).where(getattr(User, column) == value)).first()
 
 
-def user_card(user_id: int) -> dict:
-    """What a user sees of themselves."""
-    columns = (User.id, User.username, User.phone, User.email, User.full_name, User.secret_kind, User.is_super_admin)
-    return dict(db.session.execute(select(*columns).where(User.id == user_id)).mappings().one())
-
-
-def memberships_of(user_id: int) -> list[dict]:
-    """The user's memberships that are active, or wait for an answer, in businesses that are active."""
-    query = (
-        select(
-            Membership.id.label("membership_id"),
-            Membership.business_id,
-            Business.name.label("business_name"),
-            Membership.role,
-            Membership.status,
-        )
-        .join(Business, Business.id == Membership.business_id)
-        .where(Membership.user_id == user_id, Business.is_active)
-        .where(Membership.status.in_([MembershipStatus.ACTIVE, MembershipStatus.INVITED]))
-        .order_by(Membership.business_id)
-    )
-    return [dict(row) for row in db.session.execute(query).mappings()]
-
-
 def active_membership(user_id: int, business_id: int):
     """(id, role) of the user's active membership in an active business, or None."""
     query = (

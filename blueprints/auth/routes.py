@@ -4,7 +4,7 @@ from flask import current_app, request
 
 from blueprints.auth import queries, schemas, services
 from blueprints.auth.rules import NotAMember, WrongCredentials
-from ofektom.auth import PUBLIC, SIGNED_IN, InvalidToken
+from ofektom.auth import PUBLIC, SIGNED_IN, InvalidToken, get_current_user, logout_user
 from ofektom.credentials import TooManyGuesses, WeakPassword, WeakPin
 from ofektom.views import Slice
 
@@ -37,9 +37,9 @@ def refresh(body):
 
 
 @bp.post("/logout", access=SIGNED_IN, status=204)
-def logout(actor):
+def logout():
     """End this session."""
-    services.end_session(actor=actor, session_id=actor.session_id)
+    logout_user()
 
 
 @bp.post("/logout-all", access=SIGNED_IN, status=204)
@@ -52,8 +52,9 @@ def logout_all(actor):
 def me(actor):
     """Who you are, where this session works, and what you may do there."""
     permissions = current_app.extensions["grants"].held_by(actor.roles)
-    card = queries.user_card(actor.user_id) | {"memberships": queries.memberships_of(actor.user_id)}
-    return card | {"active": actor if actor.business_id else None, "permissions": permissions}
+    user = get_current_user()
+    own = {"memberships": user["businesses"], "active": actor if actor.business_id else None}
+    return user | own | {"permissions": permissions}
 
 
 @bp.post("/switch-business", access=SIGNED_IN, status=204, body=schemas.SwitchIn(), errors=[NotAMember])

@@ -11,8 +11,8 @@ from sqlalchemy import func, select, update
 
 from blueprints.auth import queries
 from blueprints.auth.rules import NotAMember, WrongCredentials, normal_login
-from ofektom import audit, credentials
-from ofektom.auth import InvalidToken, RefreshToken, Session, issue_access_token
+from ofektom import audit, callers, credentials
+from ofektom.auth import InvalidToken, RefreshToken, Session, end_sessions, issue_access_token
 from ofektom.database import verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
@@ -78,7 +78,7 @@ def _rotate(*, refresh_token: str) -> dict | None:
     if token is None:
         return None
     if token.used_at is not None:
-        _end(Session.id == token.session_id)
+        end_sessions(Session.id == token.session_id)
         audit.record("auth.refresh_reused", "session", token.session_id, actor=None)
         return None
     row = db.session.execute(
@@ -98,15 +98,10 @@ def _rotate(*, refresh_token: str) -> dict | None:
     return _tokens(row.user_id, token.session_id, row.auth_version, _new_refresh_token(token.session_id))
 
 
-def _end(*conditions) -> int:
-    ended = update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=func.now())
-    return db.session.execute(ended.execution_options(synchronize_session=False)).rowcount
-
-
 @verb
 def end_session(*, actor: Actor, session_id: int) -> None:
     """End one of the actor's own sessions. Raises NotFound."""
-    if not _end(Session.id == session_id, Session.user_id == actor.user_id):
+    if not end_sessions(Session.id == session_id, Session.user_id == actor.user_id):
         raise NotFound
     audit.record("auth.session_ended", "session", session_id, actor=actor)
 
@@ -114,7 +109,7 @@ def end_session(*, actor: Actor, session_id: int) -> None:
 @verb
 def end_all_sessions(*, actor: Actor) -> None:
     """End every session of the actor."""
-    ended = _end(Session.user_id == actor.user_id)
+    ended = end_sessions(Session.user_id == actor.user_id)
     audit.record("auth.all_sessions_ended", "user", actor.user_id, actor=actor, after={"sessions": ended})
 
 
@@ -124,6 +119,7 @@ def switch_business(*, actor: Actor, business_id: int) -> None:
     if queries.active_membership(actor.user_id, business_id) is None:
         raise NotAMember
     db.session.execute(update(Session).where(Session.id == actor.session_id).values(business_id=business_id))
+    callers.forget_sessions([(actor.user_id, actor.session_id)])
     # Without where they came from: that is another business's affair.
     audit.record("auth.switched", "session", actor.session_id, actor=actor, business_id=business_id)
 
@@ -154,7 +150,8 @@ def _replace_secret(*, actor: Actor, known_hash: str, hashed: str, kind: str) ->
     version = db.session.scalar(changed.execution_options(synchronize_session=False))
     if version is None:
         raise WrongCredentials
-    _end(Session.user_id == actor.user_id, Session.id != actor.session_id)
+    end_sessions(Session.user_id == actor.user_id, Session.id != actor.session_id)
+    callers.forget_user(actor.user_id)
     unused = (RefreshToken.session_id == actor.session_id) & RefreshToken.used_at.is_(None)
     db.session.execute(update(RefreshToken).where(unused).values(used_at=func.now()))
     audit.record("auth.secret_changed", "user", actor.user_id, actor=actor, after={"kind": kind})

@@ -1,12 +1,15 @@
-"""/businesses for platform staff; /business and /units of the business one works in."""
+"""/businesses for platform staff; /business and /units of the business one works in; /public/businesses for all."""
 
 from blueprints.businesses import queries, schemas, services
 from blueprints.businesses.rules import UnitExists, UnknownTimezone
 from blueprints.users.rules import AlreadyMember, LoginNeeded
+from ofektom.auth import PUBLIC
 from ofektom.schemas import PageIn
 from ofektom.views import Slice
 
 bp = Slice("businesses", __name__)
+
+A_MINUTE = 60
 
 
 @bp.get("/businesses", access="businesses.manage", query=PageIn(), answer=schemas.BusinessPage)
@@ -72,3 +75,9 @@ def add_unit(actor, body):
 def change_unit(actor, unit_id, body):
     """Rename, close or reopen a unit."""
     return services.change_unit(actor=actor, unit_id=unit_id, changes=body)
+
+
+@bp.get("/public/businesses/<id:business_id>", access=PUBLIC, public_for=A_MINUTE, answer=schemas.PublicPageOut())
+def public_page(business_id):
+    """What a business shows to anybody, if its setting `public_page` says so. A change may show a minute late."""
+    return queries.public_page(business_id)

@@ -35,6 +35,15 @@ class BusinessOut(Schema):
     created_at = fields.DateTime()
 
 
+class PublicPageOut(Schema):
+    id = fields.Integer()
+    name = fields.String()
+    currency = fields.String()
+    timezone = fields.String()
+    units = fields.List(fields.String(), metadata={"description": "names of the active ones"})
+    since = fields.Date()
+
+
 class OpenedOut(Schema):
     business = fields.Nested(BusinessOut)
     admin = fields.Nested(InvitedOut)

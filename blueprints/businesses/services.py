@@ -10,7 +10,8 @@ from blueprints.businesses.rules import UnknownTimezone
 from blueprints.settings.rules import OF_THE_BUSINESS, AccountKind
 from blueprints.settings.services import open_settings
 from blueprints.users.services import invite
-from ofektom import audit, ledger
+from ofektom import audit, callers, facts, ledger
+from ofektom.caching import CacheKeys
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
@@ -50,6 +51,8 @@ def change_business(*, actor: Actor, business_id: int, changes: dict) -> dict:
     if business is None:
         raise NotFound
     before = apply(business, changes)
+    callers.forget_businesses(*queries.people_of(business_id))
+    facts.forget(CacheKeys.format(CacheKeys.BUSINESS, business_id=business_id))
     audit.record(
         "businesses.changed",
         "business",

@@ -1,20 +1,22 @@
 """Reads of collections and of a collector's route, within the caller's sight."""
 
+import hmac
 from datetime import date
 
 from sqlalchemy import Select, and_, func, select
 
 from blueprints.markings.models import Collection
-from blueprints.markings.rules import route_status
+from blueprints.markings.rules import ReceiptStatus, bare_code, in_groups, named_by, receipt_code, route_status
 from blueprints.savings import queries as savings
 from blueprints.savings.models import Marking, SavingsAccount
 from blueprints.savings.queries import Card
 from blueprints.savings.rules import OPEN_STATES
 from blueprints.users.queries import in_sight
 from ofektom import paging
+from ofektom.credentials import keyed_hash
 from ofektom.errors import NotFound
 from ofektom.extensions import db
-from ofektom.identity import Actor, Membership, Role
+from ofektom.identity import Actor, Business, Membership, Role
 
 COLUMNS = tuple(Collection.__table__.c)
 
@@ -37,8 +39,52 @@ def _collections(actor: Actor) -> Select:
 
 
 def _shown(row) -> dict:
+    return dict(row) | {"slots": _slots(row), "check_code": check_code(row["business_id"], row["id"])}
+
+
+def _slots(row) -> list[dict]:
     slots = sorted(row["slots"], key=lambda slot: slot["date"])
-    return dict(row) | {"slots": [slot | {"date": date.fromisoformat(slot["date"])} for slot in slots]}
+    return [slot | {"date": date.fromisoformat(slot["date"])} for slot in slots]
+
+
+def check_code(business_id: int, collection_id: int) -> str:
+    """The code printed on a collection's receipt, by which anybody can look up what it vouches for."""
+    return in_groups(_bare_check_code(business_id, collection_id))
+
+
+def _bare_check_code(business_id: int, collection_id: int) -> str:
+    return receipt_code(business_id, collection_id, keyed_hash(f"receipt-code:{business_id}:{collection_id}"))
+
+
+_RECEIPT = (
+    Business.name.label("business_name"),
+    Business.currency,
+    Collection.amount,
+    Collection.collected_on,
+    Collection.at,
+    Collection.reversed_at,
+)
+
+
+def receipt(code: str) -> dict:
+    """What anybody who holds a receipt's code may know of its collection; raises NotFound.
+
+    A code we have not made is refused before anything is read, so that its time tells nothing of what it names.
+    """
+    bare = bare_code(code)
+    business_id, collection_id = named_by(bare)
+    if not hmac.compare_digest(_bare_check_code(business_id, collection_id), bare):
+        raise NotFound
+    query = (
+        select(*_RECEIPT, _markings().label("slots"))
+        .join(Business, Business.id == Collection.business_id)
+        .where(Collection.business_id == business_id, Collection.id == collection_id)
+    )
+    row = db.session.execute(query).mappings().first()
+    if row is None:
+        raise NotFound
+    status = ReceiptStatus.VALID if row["reversed_at"] is None else ReceiptStatus.REVERSED
+    return dict(row) | {"slots": _slots(row), "status": status}
 
 
 def collection(actor: Actor, collection_id: int) -> dict:

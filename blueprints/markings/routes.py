@@ -1,8 +1,9 @@
-"""/savings/{id}/markings to collect, /collections to look at and reverse, /route for the day's walk."""
+"""/savings/{id}/markings to collect, /collections to look at and reverse, /receipts to check, /route to walk."""
 
 from blueprints.markings import queries, schemas, services
 from blueprints.markings.rules import BeyondPlan, CreditUsed, InTheFuture, NotASlot, ReversalClosed, TooFarBack
 from blueprints.savings.rules import AccountClosed, NotACustomer, SlotTaken
+from ofektom.auth import PUBLIC
 from ofektom.ledger import AlreadyReversed, InsufficientFunds
 from ofektom.money import AmountTooLarge
 from ofektom.schemas import ReasonIn
@@ -10,6 +11,7 @@ from ofektom.views import Slice
 
 bp = Slice("markings", __name__)
 
+A_MINUTE = 60
 COLLECTION = schemas.CollectionOut()
 
 
@@ -52,6 +54,15 @@ def collection(actor, collection_id):
 def reverse(actor, collection_id, body):
     """Take a collection back: by who recorded it for some minutes, afterwards by an admin."""
     return services.reverse(actor=actor, collection_id=collection_id, **body)
+
+
+@bp.get("/receipts/<check_code>", access=PUBLIC, public_for=A_MINUTE, answer=schemas.ReceiptCheckOut())
+def check_receipt(check_code):
+    """What the receipt with this code vouches for, and whether it still counts; not whose it is.
+
+    The code may be in upper or lower case, with or without hyphens and spaces. A reversal may show a minute late.
+    """
+    return queries.receipt(check_code)
 
 
 @bp.get("/route", access="markings.route", query=schemas.RouteQuery(), answer=schemas.RoutePage)

@@ -1,13 +1,20 @@
-"""Which slots a payment fills, as pure functions, and this domain's errors."""
+"""Which slots a payment fills and how a receipt's code is written, as pure functions, and this domain's errors."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from blueprints.savings.rules import Plan, Slot, SlotTaken
-from ofektom.errors import Problem
+from ofektom.errors import NotFound, Problem
 from ofektom.money import MAX_AMOUNT, AmountTooLarge
+
+# 5 bits each, and none that is mistaken for another on paper: no 0 and O, no 1 and I.
+SYMBOLS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+CHECK_SYMBOLS = 12
+MOST_CODE_CHARACTERS = 80
+_CODE = re.compile(rf"[{SYMBOLS}{SYMBOLS.lower()} -]{{1,{MOST_CODE_CHARACTERS}}}")
 
 
 class Method(StrEnum):
@@ -118,3 +125,52 @@ def route_status(slots: Sequence[Slot], today: date) -> RouteStatus:
     if any(not slot.paid and slot.date < today for slot in slots):
         return RouteStatus.MISSED
     return RouteStatus.PAID if todays else RouteStatus.NOTHING
+
+
+class ReceiptStatus(StrEnum):
+    VALID = "valid"
+    REVERSED = "reversed"
+
+
+def receipt_code(business_id: int, collection_id: int, keyed: str) -> str:
+    """The bare code of a collection's receipt: how long the business's id is, both ids, and 60 bits of check.
+
+    The check is the beginning of `keyed`, hexadecimal digits that only we can make of the two ids.
+    """
+    business, check = _spell(business_id), _spell(int(keyed[: CHECK_SYMBOLS * 5 // 4], 16)).rjust(CHECK_SYMBOLS, "2")
+    return f"{SYMBOLS[len(business)]}{business}{_spell(collection_id)}{check}"
+
+
+def in_groups(bare: str) -> str:
+    """A bare code as it is printed: four symbols, a hyphen, and so on."""
+    return "-".join(bare[start : start + 4] for start in range(0, len(bare), 4))
+
+
+def bare_code(code: str) -> str:
+    """A code as somebody typed it, in upper case without hyphens and spaces; raises NotFound when it cannot be one."""
+    if not _CODE.fullmatch(code):
+        raise NotFound
+    return re.sub(r"[ -]", "", code).upper()
+
+
+def named_by(bare: str) -> tuple[int, int]:
+    """The (business id, collection id) that a bare code names, rightly or not; raises NotFound when it names none."""
+    if not bare:
+        raise NotFound
+    end = 1 + SYMBOLS.index(bare[0])
+    business, collection = bare[1:end], bare[end:-CHECK_SYMBOLS]
+    if not business or not collection:
+        raise NotFound
+    return _number(business), _number(collection)
+
+
+def _spell(number: int) -> str:
+    rest, last = divmod(number, len(SYMBOLS))
+    return (_spell(rest) if rest else "") + SYMBOLS[last]
+
+
+def _number(symbols: str) -> int:
+    value = 0
+    for symbol in symbols:
+        value = value * len(SYMBOLS) + SYMBOLS.index(symbol)
+    return value

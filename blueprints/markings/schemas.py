@@ -2,10 +2,12 @@
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from blueprints.markings.rules import Method, RouteStatus
+from blueprints.markings.rules import Method, ReceiptStatus, RouteStatus
 from blueprints.savings.rules import MAX_SLOTS, State
-from ofektom.schemas import Amount, Choice, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Whole
+from ofektom.schemas import Amount, Choice, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Voucher, Whole
 from ofektom.views import page_of
+
+_CHECK_CODE = "what anybody can look the receipt up by, at /receipts/{check_code}; null in a dry run"
 
 
 class CollectIn(Schema):
@@ -37,6 +39,7 @@ class ReceiptOut(Schema):
     amount = fields.Integer(metadata={"description": "cash taken"})
     slots = fields.List(fields.Nested(MarkedSlotOut), metadata={"description": "the slots it paid"})
     credit = fields.Integer(metadata={"description": "kept for the next slot"})
+    check_code = Voucher(metadata={"description": _CHECK_CODE})
     commission = fields.Integer(metadata={"description": "taken on this occasion"})
     balance = fields.Integer(metadata={"description": "the customer's, afterwards"})
     state = Choice(State)
@@ -58,6 +61,18 @@ class CollectionOut(Schema):
     reversed_at = fields.DateTime(allow_none=True)
     reversed_by_id = fields.Integer(allow_none=True)
     reversal_reason = fields.String(allow_none=True)
+    check_code = Voucher(metadata={"description": _CHECK_CODE})
+
+
+class ReceiptCheckOut(Schema):
+    business_name = fields.String()
+    currency = fields.String()
+    amount = fields.Integer(metadata={"description": "cash taken"})
+    slots = fields.List(fields.Nested(MarkedSlotOut), metadata={"description": "the slots it paid"})
+    collected_on = fields.Date()
+    at = fields.DateTime()
+    status = Choice(ReceiptStatus, metadata={"description": "valid, or reversed: it no longer counts"})
+    reversed_at = fields.DateTime(allow_none=True)
 
 
 class CollectionsQuery(PageIn):

@@ -57,7 +57,7 @@ def collect(
     write(card, state=state, credit=card.row["credit"] + filling.credit_change)
     receipt = _receipt(settled.card, filling, collection_id, collected_on, state) | {"commission": settled.total}
     audit.record("markings.collected", "collection", collection_id, actor=actor, after=receipt)
-    return receipt
+    return receipt | {"check_code": queries.check_code(card.business_id, collection_id)}
 
 
 def _check_open(card: Card) -> None:

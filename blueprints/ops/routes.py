@@ -14,6 +14,7 @@ from ofektom.views import Slice
 bp = Slice("ops", __name__, root="", template_folder="templates")
 
 ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
+FIVE_MINUTES = 300
 A_DAY = 86_400
 
 
@@ -31,7 +32,7 @@ def live():
     return {"status": "alive"}
 
 
-@bp.get("/api/v1/openapi.json", access=PUBLIC)
+@bp.get("/api/v1/openapi.json", access=PUBLIC, public_for=FIVE_MINUTES)
 def openapi_document():
     """This API, as OpenAPI 3.1."""
     return http.raw_answer(200, openapi.encoded(current_app))

@@ -1,4 +1,4 @@
-"""/payment-accounts and /payments: where customers are paid, and their requests until they are."""
+"""/banks, /payment-accounts and /payments: where customers are paid, and their requests until they are."""
 
 from blueprints.payments import queries, schemas, services
 from blueprints.payments.rules import (
@@ -14,8 +14,10 @@ from blueprints.payments.rules import (
     WrongCode,
     WrongMethod,
     WrongStatus,
+    banks,
 )
 from blueprints.savings.rules import NotACustomer
+from ofektom.auth import PUBLIC
 from ofektom.credentials import TooManyGuesses
 from ofektom.errors import NotFound
 from ofektom.ledger import DuplicateReference, InsufficientFunds
@@ -24,7 +26,14 @@ from ofektom.views import Slice
 
 bp = Slice("payments", __name__)
 
+AN_HOUR = 3600
 REQUEST = schemas.RequestOut()
+
+
+@bp.get("/banks", access=PUBLIC, public_for=AN_HOUR, answer=schemas.BanksOut())
+def list_banks():
+    """Banks to choose from and their codes."""
+    return {"items": banks()}
 
 
 @bp.get(

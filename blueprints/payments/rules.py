@@ -6,6 +6,41 @@ from ofektom.errors import Problem
 
 NUBAN_WEIGHTS = (3, 7, 3) * 5
 CODE_MINUTES = 30
+# Deposit money banks by their 3 digits of the Central Bank of Nigeria, and the institutions most asked for beside them.
+# Source: Paystack's GET https://api.paystack.co/bank?currency=NGN, which writes Globus Bank's 103 as 00103.
+BANKS = {
+    "044": "Access Bank",
+    "063": "Access Bank (Diamond)",
+    "023": "Citibank Nigeria",
+    "050": "Ecobank Nigeria",
+    "070": "Fidelity Bank",
+    "011": "First Bank of Nigeria",
+    "214": "First City Monument Bank",
+    "103": "Globus Bank",
+    "058": "Guaranty Trust Bank",
+    "301": "Jaiz Bank",
+    "082": "Keystone Bank",
+    "50211": "Kuda Bank",
+    "303": "Lotus Bank",
+    "50515": "Moniepoint MFB",
+    "999992": "OPay",
+    "999991": "PalmPay",
+    "076": "Polaris Bank",
+    "105": "PremiumTrust Bank",
+    "101": "Providus Bank",
+    "106": "Signature Bank",
+    "221": "Stanbic IBTC Bank",
+    "068": "Standard Chartered Bank",
+    "232": "Sterling Bank",
+    "100": "Suntrust Bank",
+    "302": "TAJ Bank",
+    "102": "Titan Trust Bank",
+    "032": "Union Bank of Nigeria",
+    "033": "United Bank for Africa",
+    "215": "Unity Bank",
+    "035": "Wema Bank",
+    "057": "Zenith Bank",
+}
 
 
 class RequestStatus(StrEnum):
@@ -97,9 +132,23 @@ def nuban(bank_code: str, account_number: str) -> Nuban:
     total = sum(int(digit) * weight for digit, weight in zip(digits, NUBAN_WEIGHTS, strict=True))
     if (10 - total % 10) % 10 == int(account_number[9]):
         return Nuban.VALID
-    if len(bank_code) == 3:
+    if _is_deposit_bank(bank_code):
         raise InvalidNuban
     return Nuban.DOUBTFUL
+
+
+def _is_deposit_bank(bank_code: str) -> bool:
+    return len(bank_code) == 3
+
+
+def banks() -> list[dict]:
+    """The banks to choose from, by name. `nuban` says whether an account number must carry the right check digit.
+
+    Any other code of 3, 5 or 6 digits is taken as well: the list is for choosing, and no bank waits for us to add it.
+    Source: the codes of the Central Bank of Nigeria, as Paystack's GET /bank lists them.
+    """
+    by_name = sorted(BANKS.items(), key=lambda bank: bank[1])
+    return [{"code": code, "name": name, "nuban": _is_deposit_bank(code)} for code, name in by_name]
 
 
 def approvals_needed(amount: int, two_approvers_above: int | None) -> int:

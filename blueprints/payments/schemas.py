@@ -7,6 +7,16 @@ from ofektom.schemas import Amount, Choice, Currency, Digits, Id, PageIn, Schema
 from ofektom.views import page_of
 
 
+class BankOut(Schema):
+    code = fields.String(metadata={"description": "the `bank_code` of a payment account"})
+    name = fields.String()
+    nuban = fields.Boolean(metadata={"description": "whether account numbers must carry the right check digit"})
+
+
+class BanksOut(Schema):
+    items = fields.List(fields.Nested(BankOut))
+
+
 class PaymentAccountIn(Schema):
     customer_id = Id(load_default=None, metadata={"description": "default: yourself, if you are a customer"})
     bank_code = Digits(lengths=(3, 5, 6), required=True, metadata={"description": "3, 5 or 6 digits"})

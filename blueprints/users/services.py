@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from flask import current_app
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from blueprints.auth.rules import PasswordRequired, WrongCredentials
 from blueprints.settings.rules import AccountKind
@@ -19,8 +19,8 @@ from blueprints.users.rules import (
     WrongState,
     check_parent_role,
 )
-from ofektom import audit, clock, credentials, ledger
-from ofektom.auth import Session
+from ofektom import audit, callers, clock, credentials, ledger
+from ofektom.auth import Session, end_sessions
 from ofektom.credentials import hash_token, new_token
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
@@ -77,6 +77,7 @@ def invite(
     _set_invitation(member, token)
     db.session.add(member)
     db.session.flush()
+    callers.forget_businesses(member.user_id)
     _open_accounts(member)
     return _card(member) | {"invitation_token": token}
 
@@ -153,6 +154,7 @@ def renew_invitation(*, actor: Actor, member_id: int) -> dict:
     token = new_token()
     member.status = MembershipStatus.INVITED
     _set_invitation(member, token)
+    callers.forget_businesses(member.user_id)
     audit.record("members.invited_again", "member", member_id, actor=actor)
     return _card(member) | {"invitation_token": token}
 
@@ -180,6 +182,7 @@ def _set_status(actor: Actor, member_id: int, status: MembershipStatus, reason: 
     if status == MembershipStatus.ACTIVE and member.invitation_hash:
         status = MembershipStatus.INVITED  # they never answered; they still have to
     member.status = status
+    callers.forget_businesses(member.user_id)
     after = {"status": status, "reason": reason}
     audit.record(f"members.{status}", "member", member_id, actor=actor, before={"status": before}, after=after)
     return _card(member)
@@ -205,6 +208,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, parent_id: int | Non
     before = {"role": member.role, "parent_id": member.parent_id}
     member.role, member.parent_id = role, parent_id
     db.session.flush()
+    callers.forget_businesses(member.user_id)
     after = {"role": role, "parent_id": parent_id}
     audit.record("members.role_changed", "member", member_id, actor=actor, before=before, after=after)
     return _card(member)
@@ -250,8 +254,8 @@ def set_user_active(*, actor: Actor, user_id: int, active: bool, reason: str) ->
     before = {"is_active": user.is_active}
     user.is_active = active
     user.auth_version += 1
-    open_sessions = (Session.user_id == user_id) & Session.ended_at.is_(None)
-    db.session.execute(update(Session).where(open_sessions).values(ended_at=func.now()))
+    end_sessions(Session.user_id == user_id)
+    callers.forget_user(user_id)
     after = {"is_active": active, "reason": reason}
     audit.record("users.activity_set", "user", user_id, actor=actor, before=before, after=after)
 
@@ -292,6 +296,7 @@ def _accept(*, token: str, new_hash: str | None, kind: str | None) -> dict:
         chosen = update(User).where(mine).values(secret_hash=new_hash, secret_kind=kind)
         if not db.session.execute(chosen.execution_options(synchronize_session=False)).rowcount:
             raise InvalidInvitation
+        callers.forget_user(user.id)
     return _answer_invitation(member, user, MembershipStatus.ACTIVE)
 
 
@@ -304,6 +309,7 @@ def reject(*, token: str) -> dict:
 def _answer_invitation(member: Membership, user: User, status: MembershipStatus) -> dict:
     member.status = status
     member.invitation_hash = member.invitation_expires_at = None
+    callers.forget_businesses(user.id)
     actor = Actor(user.id, 0, False)
     action = f"invitations.{'accepted' if status == MembershipStatus.ACTIVE else 'rejected'}"
     audit.record(action, "member", member.id, actor=actor, business_id=member.business_id, after={"status": status})

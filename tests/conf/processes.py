@@ -67,6 +67,14 @@ def gunicorn(port: int, output: Path, workers: int = 1, **environment: str) -> I
         yield process
 
 
+@contextmanager
+def redis_server(port: int, folder: Path, *options: str) -> Iterator[str]:
+    """A Redis that keeps nothing on disk; yields its URL. It writes its process id to `folder`/pid."""
+    command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with running([*command, "--pidfile", str(folder / "pid"), *options], port, folder / "log"):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
 def listens(port: int) -> bool:
     """Whether a connection to `port` is accepted."""
     with socket.socket() as probe:

@@ -153,6 +153,7 @@ EXPECTED: dict[str, Expected] = {
     "businesses.change_unit": Expected(ADMIN, (path("unit_id", "unit"),), body={"name": "Renamed"}),
     "businesses.open_business": Expected(PLATFORM, body=OPENED),
     "businesses.own_business": Expected(MEMBERS),
+    "businesses.public_page": Expected(PUBLIC, (path("business_id", "public_page"),)),
     "businesses.units": Expected(STAFF, lists="unit"),
     "commissions.commissions": Expected(
         STAFF, (filtered_by("agent_id", "collector"), filtered_by("account_id", "account"))
@@ -160,6 +161,7 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
     "markings.collections": Expected(
@@ -178,6 +180,7 @@ EXPECTED: dict[str, Expected] = {
     "payments.approve": Expected(ADMIN, (path("request_id", "request"),)),
     "payments.cancel": Expected(MEMBERS, (path("request_id", "request_of_collector"),), body=REASON),
     "payments.fail": Expected(ADMIN, (path("request_id", "request_to_pay_transfer"),), body=REASON),
+    "payments.list_banks": Expected(PUBLIC),
     "payments.make_code": Expected("customer", (path("request_id", "request_to_pay_cash"),)),
     "payments.pay_cash": Expected(STAFF, (path("request_id", "request_to_pay_cash"),), body=code),
     "payments.pay_transfer": Expected(

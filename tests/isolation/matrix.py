@@ -1,5 +1,6 @@
 """The cells of one endpoint: who asks for what, and whether the answer is the one it must be."""
 
+import re
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
@@ -161,7 +162,7 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
             continue
         value = things[reference.name]
         if reference.place == "path":
-            path = path.replace(f"<id:{reference.name}>", str(value))
+            path = re.sub(rf"<(id:)?{reference.name}>", str(value), path)
         elif reference.place == "query":
             query[reference.name] = value
         else:

@@ -16,8 +16,10 @@ MARKED_DAYS = 20
 _days_ahead = itertools.count(200)
 
 # Who may read a word. LINE: whoever sees its subject; STAFF and MEMBERS: those of its business; ADMIN: its admins;
-# OWN: the subject, their admins (by the audit trail) and platform staff; PLATFORM: platform staff; NOBODY: not again.
+# OWN: the subject, their admins (by the audit trail) and platform staff; PLATFORM: platform staff; NOBODY: not again;
+# ANYBODY: what the home business publishes of itself, on its page and to whoever holds a receipt.
 LINE, STAFF, MEMBERS, ADMIN, OWN, PLATFORM, NOBODY = "line", "staff", "members", "admin", "own", "platform", "nobody"
+ANYBODY = "anybody"
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,12 @@ class Furnished:
         self.things: list[Thing] = []
         self.canaries: list[Canary] = []
         self.codes: dict[int, str] = {}
-        self.cast = Cast(staff, name=self.word("Thrift", MEMBERS))
+        self.publishes = business == "home"
+        self.cast = Cast(staff, name=self.word("Thrift", ANYBODY if self.publishes else MEMBERS))
         self.ada = self.cast.ada
-        self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0})
-        self.thing("business", None, self.cast.business_id)
-        self.thing("workplace", None, self.cast.business_id)
+        self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0, "public_page": self.publishes})
+        for kind in ("business", "workplace", "public_page"):
+            self.thing(kind, None, self.cast.business_id)
         self._add_units_and_holidays()
         self._add_members()
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
@@ -77,8 +80,11 @@ class Furnished:
 
     def _add_units_and_holidays(self) -> None:
         for _ in range(2):
-            unit = self.ada.ok("POST", "/units", {"name": self.word("Market", STAFF)})
+            unit = self.ada.ok("POST", "/units", {"name": self.word("Market", ANYBODY if self.publishes else STAFF)})
             self.thing("unit", None, unit["id"])
+        closed = self.ada.ok("POST", "/units", {"name": self.word("Closed Market", STAFF)})
+        self.ada.ok("PATCH", f"/units/{closed['id']}", {"is_active": False})
+        self.thing("unit", None, closed["id"])
         day = (date.today() + timedelta(days=next(_days_ahead))).isoformat()
         self.ada.ok("POST", "/settings/holidays", {"day": day, "name": self.word("Holiday", STAFF)})
         self.thing("holiday", None, day)
@@ -141,7 +147,7 @@ class Estate:
     def _word(self, what: str) -> str:
         return self.home.word(what, LINE, self.key)
 
-    def _thing(self, kind: str, id: int) -> int:
+    def _thing(self, kind: str, id: int | str) -> int | str:
         self.home.thing(kind, self.key, id)
         return id
 
@@ -156,7 +162,11 @@ class Estate:
         mistake = self.collector.ok("POST", markings)["collection_id"]
         reason = {"reason": self._word("Wrong card")}
         self.collector.ok("POST", f"/collections/{mistake}/reversal", reason)
-        self._thing("collection", self.collector.ok("POST", markings)["collection_id"])
+        receipt = self.collector.ok("POST", markings)
+        self._thing("collection", receipt["collection_id"])
+        self.home.note(receipt["check_code"], LINE, self.key)
+        if self.home.publishes:
+            self._thing("receipt", receipt["check_code"])
 
     def _complete_another(self) -> None:
         ended = self._open_plan("account_completed")

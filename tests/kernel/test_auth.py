@@ -28,8 +28,8 @@ def signed(payload: dict, *, key: str | None = None, algorithm: str = "HS256") -
 @pytest.mark.usefixtures("context")
 class TestTokens:
     def test_a_token_says_who_in_which_session_and_version(self):
-        assert read_access_token(issue_access_token(7, 8, 9)) == (7, 8, 9)
-        assert read_access_token(signed(claims())) == (7, 8, 9)
+        assert read_access_token(issue_access_token(7, 8, 9))[:3] == (7, 8, 9)
+        assert read_access_token(signed(claims()))[:3] == (7, 8, 9)
 
     def test_a_token_lives_for_minutes(self, app):
         payload = jwt.decode(issue_access_token(7, 8, 9), options={"verify_signature": False})

@@ -40,7 +40,7 @@ def test_a_super_admin_gets_a_password_that_works_and_is_nowhere_else(app, flask
     tokens = client.sign_in(username, password)
     assert client.ok("GET", "/auth/me")["is_super_admin"]
     with app.app_context():
-        user_id, _, _ = read_access_token(tokens["access_token"])
+        user_id = read_access_token(tokens["access_token"]).user_id
         stored = tables.run("SELECT * FROM users WHERE id = :id", id=user_id).mappings().one()
         noted = tables.run("SELECT * FROM audit_events WHERE object_type = 'user' AND object_id = :id", id=user_id)
         assert stored["secret_hash"].startswith("$argon2id$")

@@ -6,7 +6,11 @@ from dataclasses import replace
 import pytest
 
 from ofektom.app import create_app
+from ofektom.auth import PUBLIC
+from ofektom.errors import NotFound
 from ofektom.extensions import db
+from ofektom.http import answer
+from ofektom.views import Slice
 from tests.cast import PIN, Client
 
 LOGIN = "/api/v1/auth/login"
@@ -58,6 +62,51 @@ def test_a_read_is_answered_304_until_it_changes(cast):
     cast.ada.ok("POST", "/units", {"name": "Balogun"})
     changed = cast.ada.get("/units", headers={"If-None-Match": first.headers["ETag"]})
     assert (changed.status, len(changed["items"])) == (200, 1)
+
+
+@pytest.fixture
+def shared(settings):
+    """A client of an application with a view whose answer caches may keep, or an error."""
+    bp = Slice("shared", __name__, url_prefix="/shared")
+
+    @bp.get("/<id:number>", access=PUBLIC, public_for=7, errors=[NotFound])
+    def show(number):
+        if number > 1:
+            raise NotFound
+        return answer(200, {"number": number})
+
+    app = create_app(settings, testing=True)
+    app.register_blueprint(bp)
+    yield app.test_client(use_cookies=False)
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_caches_may_keep_what_is_declared_public_and_its_304(shared, method):
+    first = shared.open("/api/v1/shared/1", method=method)
+    assert (first.status_code, first.headers["Cache-Control"]) == (200, "public, max-age=7")
+    same = shared.open("/api/v1/shared/1", method=method, headers={"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.data, same.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert same.headers["Cache-Control"] == "public, max-age=7"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie"])
+@pytest.mark.parametrize("value", ["Bearer x.y.z", "session=1", ""])
+def test_an_answer_to_credentials_is_nobody_elses_to_keep(shared, name, value):
+    first = shared.get("/api/v1/shared/1", headers={name: value})
+    assert (first.status_code, first.headers["Cache-Control"]) == (200, "private, no-cache")
+    same = shared.get("/api/v1/shared/1", headers={name: value, "If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.headers["Cache-Control"]) == (304, "private, no-cache")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/2", 404), ("GET", "/x", 404), ("GET", "/1?colour=red", 422), ("POST", "/1", 405)],
+)
+def test_an_error_is_never_kept(shared, method, path, status):
+    refused = shared.open(f"/api/v1/shared{path}", method=method)
+    assert (refused.status_code, refused.headers["Cache-Control"]) == (status, "no-store")
 
 
 def test_the_etag_of_one_persons_answer_is_not_anothers(cast):

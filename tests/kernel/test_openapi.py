@@ -108,6 +108,13 @@ def test_it_is_served_to_anybody_and_cached_by_its_tag(anonymous):
     first = anonymous.get("/openapi.json")
     again = anonymous.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status, again.status, again.body) == (200, 304, None)
+    assert first.headers["Cache-Control"] == again.headers["Cache-Control"] == "public, max-age=300"
+
+
+def test_what_caches_may_keep_is_the_declared(operations):
+    for view, rule, operation in operations:
+        assert operation.get("x-public-for") == view.public_for, rule
+        assert (f"for {view.public_for} seconds" in operation["description"]) == bool(view.public_for), rule
 
 
 def test_the_page_and_all_it_loads_come_from_us(app):

@@ -4,7 +4,7 @@ import pytest
 from marshmallow import fields
 
 from ofektom.app import create_app
-from ofektom.auth import PUBLIC
+from ofektom.auth import PUBLIC, SIGNED_IN
 from ofektom.extensions import db
 from ofektom.schemas import Schema, Text
 from ofektom.views import Slice, page_of
@@ -53,6 +53,23 @@ def test_a_page_is_named_after_its_items():
     page = page_of(EchoOut())
     assert type(page).__name__ == "EchoPage"
     assert page.dump({"items": [{"word": "hi", "extra": 1}], "next": None}) == {"items": [{"word": "hi"}], "next": None}
+
+
+@pytest.mark.parametrize(
+    ("method", "declared"),
+    [
+        ("get", {"access": SIGNED_IN, "public_for": 60}),
+        ("get", {"access": "units.read", "public_for": 60}),
+        ("get", {"access": PUBLIC, "public_for": 0}),
+        ("post", {"access": PUBLIC, "public_for": 60}),
+        ("patch", {"access": PUBLIC, "public_for": 60}),
+        ("delete", {"access": PUBLIC, "public_for": 60}),
+    ],
+)
+def test_only_what_anybody_may_read_can_be_declared_public(method, declared):
+    route = getattr(Slice("careless", __name__), method)
+    with pytest.raises(TypeError, match="public_for"):
+        route("/careless", **declared)(lambda: None)
 
 
 def test_who_may_not_call_is_told_so_before_the_body_is_read(anonymous, cast):

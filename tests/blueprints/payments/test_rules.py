@@ -2,7 +2,7 @@
 
 import pytest
 
-from blueprints.payments.rules import InvalidNuban, Nuban, approvals_needed, nuban
+from blueprints.payments.rules import BANKS, InvalidNuban, Nuban, approvals_needed, banks, nuban
 
 
 @pytest.mark.parametrize(("bank", "number"), [("011", "0000014579"), ("011", "0000000220"), ("033", "1723185117")])
@@ -25,3 +25,18 @@ def test_other_institutions_are_only_doubted_or_not_checked():
 @pytest.mark.parametrize(("amount", "limit", "needed"), [(10, None, 1), (10, 10, 1), (11, 10, 2)])
 def test_large_amounts_need_two(amount, limit, needed):
     assert approvals_needed(amount, limit) == needed
+
+
+def test_the_list_says_where_a_wrong_check_digit_is_refused():
+    for bank in banks():
+        outcomes = set()
+        for last in "0123456789":
+            try:
+                outcomes.add(nuban(bank["code"], f"000001457{last}"))
+            except InvalidNuban:
+                outcomes.add("refused")
+        assert ("refused" in outcomes) == bank["nuban"], bank
+
+
+def test_no_bank_is_there_twice():
+    assert len(set(BANKS.values())) == len(BANKS)

@@ -1,0 +1,178 @@
+"""The budget table: CPU of application, PostgreSQL and Redis for each request, relative to a bare Flask view.
+
+    .venv/bin/python -m bench.costs [--rounds 7] [--json FILE]
+
+The service runs as in production (conf/gunicorn.py, two workers) on a PostgreSQL that keeps what it says. Rounds of
+all cases alternate, so that what disturbs the machine disturbs them alike; figures are medians.
+"""
+
+import argparse
+import json
+import os
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+from argon2 import PasswordHasher
+
+from bench.load import Outcome, drive
+from bench.world import Case, build_cases
+from local.postgres import embedded
+from tests.conf.processes import ROOT, free_port, redis_server, running
+
+WORKERS = 2
+SECRETS = {"SECRET_KEY": secrets.token_hex(32), "PIN_PEPPER": secrets.token_hex(32)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One round of a case: microseconds of CPU a request, by whom, and what the client saw."""
+
+    application: float
+    postgres: float
+    redis: float
+    outcome: Outcome
+
+    @property
+    def total(self) -> float:
+        return self.application + self.postgres + self.redis
+
+
+class Meter:
+    """The CPU time that three kinds of processes have used."""
+
+    def __init__(self, postmaster: psutil.Process, redis: psutil.Process | None, gunicorn: psutil.Process):
+        self.roots = {"application": gunicorn, "postgres": postmaster, "redis": redis}
+
+    def read(self) -> dict[str, float]:
+        """Seconds since each process began, its children included."""
+        return {name: _seconds(root) if root else 0.0 for name, root in self.roots.items()}
+
+
+def _seconds(root: psutil.Process) -> float:
+    spent = 0.0
+    for process in [root, *root.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        spent += times.user + times.system
+    gone = root.cpu_times()
+    return spent + gone.children_user + gone.children_system
+
+
+@contextmanager
+def service(url: str, redis_url: str, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """The service with the bare view beside it; its port and master process."""
+    port = free_port()
+    environment = SECRETS | {
+        "DATABASE_URL": url,
+        "REDIS_URL": redis_url,
+        "OFEKTOM_ENV": "development",
+        "WEB_CONCURRENCY": str(WORKERS),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "--max-requests", "0", "bench.served:app"]
+    with running(command, port, folder / "gunicorn.log", cwd=ROOT, env=os.environ | environment) as process:
+        yield port, psutil.Process(process.pid)
+
+
+def measure(meter: Meter, port: int, case: Case) -> Cost:
+    """One round of a case."""
+    before = meter.read()
+    outcome = drive(port, case.requests(), total=case.total, connections=case.connections)
+    time.sleep(0.05)
+    after = meter.read()
+    wrong = {status: count for status, count in outcome.statuses.items() if status != case.status}
+    if wrong:
+        raise SystemExit(f"{case.name}: unexpected answers {wrong}")
+    return Cost(**{name: (after[name] - before[name]) / outcome.requests * 1e6 for name in before}, outcome=outcome)
+
+
+def argon2_microseconds(passes: int = 40) -> float:
+    """The CPU of one verification with the service's parameters."""
+    hasher = PasswordHasher(memory_cost=19_456, time_cost=2, parallelism=1)
+    hashed = hasher.hash("a long enough passphrase")
+    began = time.process_time()
+    for _ in range(passes):
+        hasher.verify(hashed, "a long enough passphrase")
+    return (time.process_time() - began) / passes * 1e6
+
+
+def run(rounds: int, *, with_redis: bool) -> dict[str, dict]:
+    """Median costs of every case by its name."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o755)
+        url = stack.enter_context(embedded(folder / "postgres" / "data"))
+        redis_url, redis = "", None
+        if with_redis:
+            redis_url = stack.enter_context(redis_server(free_port(), folder))
+            redis = psutil.Process(int((folder / "pid").read_text()))
+        cases = build_cases(url, SECRETS)
+        port, gunicorn = stack.enter_context(service(url, redis_url, folder))
+        postmaster = psutil.Process(int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0]))
+        meter = Meter(postmaster, redis, gunicorn)
+        costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
+        for number in range(rounds + 1):
+            for case in cases:
+                cost = measure(meter, port, case)
+                if number:  # the first warms everything up
+                    costs[case.name].append(cost)
+        hashing = statistics.median(argon2_microseconds() for _ in range(3))
+    return {name: summary(each) for name, each in costs.items()} | {"argon2": {"total": hashing}}
+
+
+def summary(costs: list[Cost]) -> dict:
+    """Medians over the rounds."""
+    names = ("application", "postgres", "redis", "total")
+    figures = {name: statistics.median(getattr(cost, name) for cost in costs) for name in names}
+    rates = [cost.outcome.requests / cost.outcome.seconds for cost in costs]
+    seen = {name: statistics.median(asdict(cost.outcome)[name] for cost in costs) for name in ("p50", "p99")}
+    return figures | seen | {"per_second": statistics.median(rates)}
+
+
+def main() -> None:
+    """Measure with and without Redis, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", choices=["cached", "uncached"])
+    arguments = parser.parse_args()
+    results = {
+        name: run(arguments.rounds, with_redis=name == "cached")
+        for name in ("cached", "uncached")
+        if arguments.only in (None, name)
+    }
+    for name, figures in results.items():
+        print(table(name, figures))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def table(name: str, figures: dict[str, dict]) -> str:
+    """One run as a Markdown table."""
+    bare = figures["bare"]["total"]
+    lines = [f"\n{name}\n", "| case | times bare | CPU µs | app | PostgreSQL | Redis | req/s | p50 ms | p99 ms |"]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
+    for case, each in figures.items():
+        if "application" not in each:
+            lines.append(
+                f"| {case} (one verification) | {each['total'] / bare:.2f} | {each['total']:.0f} | | | | | | |"
+            )
+            continue
+        parts = " | ".join(f"{each[part]:.0f}" for part in ("total", "application", "postgres", "redis", "per_second"))
+        lines.append(f"| {case} | {each['total'] / bare:.2f} | {parts} | {each['p50']:.1f} | {each['p99']:.1f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
