@@ -22,7 +22,7 @@ from blueprints.savings import queries as savings
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, credentials, freshness, idempotency, ledger
+from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -103,6 +103,17 @@ def _change_secret():
     return signing.change_secret(actor=AGENT, current=PIN, new="a new and long passphrase")
 
 
+def _caller():
+    """The statement itself, for it does not go through SQLAlchemy, which would tell us of it."""
+    names = {"user_id": CUSTOMER_ID, "session_id": CUSTOMER_ID}
+    return db.session.connection().exec_driver_sql(callers._READ, names).all()
+
+
+def _latest_receipt():
+    return collecting.receipt(_latest_collection()["check_code"])
+
+
+CALLER = Query("ofektom.callers.find()", _caller)
 ROUTE = Query("markings.queries.route()", lambda: collecting.route(ADMIN, collector_id=None, **FIRST))
 CARD = Query("savings.queries.card()", lambda: savings.card(ADMIN, ACCOUNT_ID))
 COLLECTION = Query("markings.queries.collection()", _latest_collection)
@@ -149,7 +160,7 @@ NEEDS: dict[str, list[Query]] = {
     "ix_memberships_business_id_status_id": [_members(status="invited"), _members(status="deactivated")],
     "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
     "ix_memberships_user_id": [
-        Query("auth.queries.memberships_of()", lambda: sign_ins.memberships_of(CUSTOMER_ID)),
+        CALLER,
         Query("auth.queries.usual_business()", lambda: sign_ins.usual_business(CUSTOMER_ID)),
         Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
     ],
@@ -184,6 +195,7 @@ BY_CONSTRAINT = [
     _commissions(AGENT),
     _events(),
     GIVE_BACK,
+    Query("markings.queries.receipt()", _latest_receipt),
     Query("auth.queries.find_user()", lambda: sign_ins.find_user("phone", PHONE)),
     Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
     Query("ofektom.credentials.spend_guess()", lambda: credentials.spend_guess("user:1")),
