@@ -1,5 +1,6 @@
 """Settings, read once from the environment when the application is made."""
 
+import ipaddress
 import logging
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
@@ -24,6 +25,9 @@ MINIMUM_DIFFERENT_CHARACTERS = 8
 WEAKEST_ARGON2 = 7168 * 5
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class ConfigurationError(RuntimeError):
     """The environment does not describe a service that may start."""
 
@@ -45,6 +49,8 @@ class Settings:
     idle_in_transaction_timeout_ms: int
     request_deadline_seconds: float
     proxy_hops: int
+    ops_networks: tuple[Network, ...]
+    redis_url: str
     max_body_bytes: int
     argon2_memory_kib: int
     argon2_passes: int
@@ -93,6 +99,8 @@ def _read(env: Env) -> dict:
         "idle_in_transaction_timeout_ms": env.int("DB_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10000),
         "request_deadline_seconds": env.float("REQUEST_DEADLINE_SECONDS", 8.0),
         "proxy_hops": env.int("PROXY_HOPS", 0),
+        "ops_networks": _networks(env.str("OPS_NETWORKS", "127.0.0.0/8,::1/128")),
+        "redis_url": env.str("REDIS_URL", ""),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 1_000_000),
         "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 19_456),
         "argon2_passes": env.int("ARGON2_PASSES", 2),
@@ -103,6 +111,15 @@ def _read(env: Env) -> dict:
         "clock_offset_seconds": env.int("CLOCK_OFFSET_SECONDS", 0),
         "log_level": env.str("LOG_LEVEL", "INFO"),
     }
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"OPS_NETWORKS must be networks such as 10.0.0.0/8, parted by commas: {error}"
+        ) from None
 
 
 def _refuse_nonsense(settings: Settings) -> None:

@@ -5,9 +5,11 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Sequence
 
 import orjson
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
@@ -90,6 +92,19 @@ def raw_answer(status: int, body: bytes) -> Response:
         response.headers["Cache-Control"] = "private, no-cache"
         response.make_conditional(request)
     return response
+
+
+def momentary(status: int, body: bytes, content_type: str = "application/json") -> Response:
+    """An answer that holds at this moment only, and is no problem document even where `status` is an error's."""
+    response = Response(body, status=status, content_type=content_type)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def preferred_type(offered: Sequence[str]) -> str:
+    """Which of the media types the caller likes best; the first, when it says nothing or likes none of them."""
+    wanted = [(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes]
+    return MIMEAccept(wanted).best_match(offered, offered[0])
 
 
 def begin_request() -> None:

@@ -26,6 +26,15 @@ MOST_ERRORS = 20
 
 
 @dataclass(frozen=True)
+class OtherAnswer:
+    """An answer of a view besides its `answer`: another status, or another media type of the same one."""
+
+    status: int
+    media_type: str
+    schema: Schema | None = None
+
+
+@dataclass(frozen=True)
 class View:
     """What a view declares. `errors` are the problems of its own, beyond those of any view with its access."""
 
@@ -39,6 +48,7 @@ class View:
     idempotent: bool
     dry_run: bool
     errors: tuple[type[Problem], ...]
+    other_answers: tuple[OtherAnswer, ...] = ()
 
 
 class Slice(Blueprint):
@@ -72,9 +82,22 @@ class Slice(Blueprint):
         idempotent: bool = False,
         dry_run: bool = False,
         errors: Sequence[type[Problem]] = (),
+        other_answers: Sequence[OtherAnswer] = (),
     ):
         def declare(function: Callable) -> Callable:
-            view = View(function, (method,), access, body, query, answer, status, idempotent, dry_run, tuple(errors))
+            view = View(
+                function,
+                (method,),
+                access,
+                body,
+                query,
+                answer,
+                status,
+                idempotent,
+                dry_run,
+                tuple(errors),
+                tuple(other_answers),
+            )
             self.add_url_rule(rule, function.__name__, _serve(view), methods=[method])
             return function
 
