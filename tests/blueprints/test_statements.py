@@ -45,7 +45,9 @@ PINNED = {
     "ops.docs_asset": 0,
     "ops.health": 1,
     "ops.live": 0,
+    "ops.numbers": 0,
     "ops.openapi_document": 0,
+    "ops.ready": 1,
     "payments.add_payment_account": 7,
     "payments.approve": 11,
     "payments.cancel": 14,
@@ -218,7 +220,8 @@ def _reads(cast, account):
         cast.ada.ok("GET", path)
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
-    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json"):
+    of_the_service = "/health /livez /readyz /metrics /docs /docs/assets/swagger-ui.css /api/v1/openapi.json"
+    for path in of_the_service.split():
         assert cast.ada.get(path).status == 200
 
 
