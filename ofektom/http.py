@@ -13,7 +13,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
-from ofektom.errors import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
@@ -98,6 +98,8 @@ def momentary(status: int, body: bytes, content_type: str = "application/json") 
     """An answer that holds at this moment only, and is no problem document even where `status` is an error's."""
     response = Response(body, status=status, content_type=content_type)
     response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = str(DatabaseUnavailable.retry_after)
     return response
 
 

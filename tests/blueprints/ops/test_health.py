@@ -43,6 +43,7 @@ def test_without_the_database_it_is_unhealthy_and_not_ready_but_alive(away):
     health, ready, live = (away.test_client().get(path) for path in ("/health", "/readyz", "/livez"))
     assert (health.status_code, health.mimetype) == (503, JSON)
     assert (health.json["status"], health.json["database"]) == ("unhealthy", "unreachable")
+    assert health.headers["Retry-After"] == ready.headers["Retry-After"] == "2"
     assert (ready.status_code, ready.mimetype, ready.json) == (503, JSON, {"status": "not ready"})
     assert live.status_code == 200
     assert_described(away, "/health", health)
