@@ -27,7 +27,7 @@ if not SHARED:
 POOL_SECONDS = 1
 # How often a file is read anew that another worker is making at this very moment.
 READ_ATTEMPTS = 3
-BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 # A client may write anything where the method belongs, and a label must not take just any value.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 TEXT_FORMATS = {
