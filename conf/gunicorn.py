@@ -1,7 +1,11 @@
 """How gunicorn serves Ofektom: `gunicorn -c conf/gunicorn.py wsgi:app`."""
 
 import os
+import shutil
 import signal
+import tempfile
+from itertools import count
+from pathlib import Path
 
 import gevent
 
@@ -42,14 +46,57 @@ logconfig_dict = {
 }
 
 
+def when_ready(server):
+    """Have a directory for the numbers that the workers keep for one another (ofektom/metrics.py).
+
+    Here, and not where this file is read: that happens again on HUP, and for a mere check of the configuration.
+    """
+    given = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if not given:
+        server.made_directory = tempfile.mkdtemp(prefix="ofektom-metrics-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.made_directory
+        return
+    Path(given).mkdir(parents=True, exist_ok=True)
+    if not server.master_pid:  # on USR2 the old master's workers still count in there
+        for stale in Path(given).glob("*.db"):
+            stale.unlink(missing_ok=True)
+
+
+def on_exit(server):
+    """Remove the directory that was made for this run."""
+    made = getattr(server, "made_directory", None)
+    if made:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def pre_fork(server, worker):
+    """Give the worker a desk of its own: its numbers go on where those of the last worker at this desk ended.
+
+    With a file for each process instead there would be more to read with every worker that is replaced.
+    """
+    taken = {other.desk for other in server.WORKERS.values()}
+    worker.desk = next(desk for number in count() if (desk := f"{server.pid}-{number}") not in taken)
+
+
+def child_exit(server, worker):
+    """Forget what was true only while the worker lived."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.desk)
+
+
 def post_fork(server, worker):
-    """Let a worker be stopped while it boots.
+    """Let a worker be stopped while it boots, and count at its desk.
 
     It starts with the master's signal handlers, which lose what they are sent in here: the master would
     then wait for the worker until `graceful_timeout`.
     """
     for number in (signal.SIGTERM, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+
+    from prometheus_client import values
+
+    values.ValueClass = values.MultiProcessValue(lambda: worker.desk)
 
 
 def post_worker_init(worker):

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from ofektom import caching, callers, cli, database, discovery, errors, freshness, http, logs
+from ofektom import caching, callers, cli, database, discovery, errors, freshness, http, logs, metrics
 from ofektom.config import Settings, load_settings
 from ofektom.extensions import db, migrate
 
@@ -21,6 +21,7 @@ def create_app(settings: Settings | None = None, *, testing: bool = False) -> Fl
     logs.init_app(app)
     errors.init_app(app)
     database.init_app(app, settings)
+    metrics.init_app(app, database.get_connection_pool_status)
     freshness.init_app(app)
     caching.init_app(app, settings)
     callers.init_app(app)

@@ -5,6 +5,7 @@ up in PostgreSQL by `load_actor`, for what is decided about money, roles and sec
 """
 
 import functools
+import ipaddress
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,20 +14,24 @@ import jwt
 from flask import current_app, g, request
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, and_, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
+from werkzeug.http import parse_list_header
 
 from ofektom import audit, callers
 from ofektom.callers import Caller, Claims
 from ofektom.database import verb
-from ofektom.errors import Problem
+from ofektom.errors import NotFound, Problem
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, MembershipStatus, User, moment, row_id
 
 PUBLIC = "public"  # anybody, signed in or not
 SIGNED_IN = "signed_in"  # whoever has a session, whatever their role
+OPERATOR = "operator"  # whoever calls from OPS_NETWORKS, signed in or not; to others there is nothing here
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 ISSUER = "ofektom"
 AUDIENCE = "ofektom-api"
 CLOCK_SKEW_SECONDS = 10  # between our own servers
+# What proxies add to a request they pass on.
+_PASSED_ON = ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP")
 _CLAIMS = ["sub", "sid", "ver", "iat", "exp", "iss", "aud"]
 
 
@@ -225,9 +230,32 @@ def logout_user() -> None:
     audit.record("auth.session_ended", "session", actor.session_id, actor=actor)
 
 
+def called_by_operator() -> bool:
+    """Whether this request comes from OPS_NETWORKS.
+
+    One that was passed on by a proxy of which PROXY_HOPS does not know has the proxy's address, not its caller's.
+    """
+    told = len(parse_list_header(request.headers.get("X-Forwarded-For", "")))
+    passed_on = any(name in request.headers for name in _PASSED_ON)
+    if passed_on and not 1 <= current_app.config["PROXY_HOPS"] <= told:
+        return False
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return False
+    address = getattr(address, "ipv4_mapped", None) or address
+    return any(address in network for network in current_app.config["OPS_NETWORKS"])
+
+
 def require(access: str) -> None:
-    """Let the caller pass or raise: NotAuthenticated, InvalidToken, NoActiveBusiness or Forbidden."""
+    """Let the caller pass or raise: NotAuthenticated, InvalidToken, NoActiveBusiness, Forbidden, or NotFound to those
+    who are not OPERATOR.
+    """
     if access == PUBLIC:
+        return
+    if access == OPERATOR:
+        if not called_by_operator():
+            raise NotFound
         return
     actor = current_actor()
     if access == SIGNED_IN:

@@ -16,12 +16,14 @@ from flask import Flask
 
 from ofektom.config import ConfigurationError, Settings
 from ofektom.flights import Flights
+from ofektom.metrics import hit_rate
 from ofektom.redis_cache import GuardedRedisCache
 
 log = logging.getLogger(__name__)
 
 DEFAULT_TTL_SECONDS = 300
 LONGEST_READABLE_KEY = 200
+REDIS_COUNTS = ("connected_clients", "used_memory_human", "keyspace_hits", "keyspace_misses")
 
 
 class CacheKeys:
@@ -114,11 +116,12 @@ def _key(name: str, args: tuple, kwargs: dict) -> str:
     return key if len(key) <= LONGEST_READABLE_KEY else f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def redis_state() -> str:
-    """ "connected", "unreachable" or "not configured"."""
-    if not cache.is_backed:
-        return "not configured"
-    return "connected" if cache.cache.info() else "unreachable"
+def redis_info() -> dict:
+    """The `state` of Redis ("connected", "unreachable", "not configured") and its own counts, None where unknown."""
+    info = cache.cache.info() if cache.is_backed else {}
+    state = "connected" if info else "unreachable" if cache.is_backed else "not configured"
+    rate = hit_rate(info["keyspace_hits"], info["keyspace_misses"]) if info else None
+    return {"state": state} | {name: info.get(name) for name in REDIS_COUNTS} | {"hit_rate": rate}
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from flask import Flask, current_app
 
-from ofektom import facts, plain
+from ofektom import facts, metrics, plain
 from ofektom.caching import CacheKeys
 from ofektom.facts import Fact, Generation, Reading
 from ofektom.freshness import HORIZON
@@ -79,7 +79,9 @@ def find(key: str, claims: Callable[[], Claims]) -> Caller | None:
     nearby: dict = current_app.extensions["callers"]
     began = time.monotonic()
     until, generation, caller = nearby.get(key, (0, 0, None))
-    if until > began and generation == Generation.count:
+    is_known = until > began and generation == Generation.count
+    metrics.cache_looked_up("local", is_known)
+    if is_known:
         return caller
     generation = Generation.count
     caller = _look_up(claims())

@@ -1,5 +1,6 @@
 """Settings, read once from the environment when the application is made."""
 
+import ipaddress
 import logging
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
@@ -25,6 +26,9 @@ MINIMUM_DIFFERENT_CHARACTERS = 8
 WEAKEST_ARGON2 = 7168 * 5
 
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 class ConfigurationError(RuntimeError):
     """The environment does not describe a service that may start."""
 
@@ -46,6 +50,7 @@ class Settings:
     idle_in_transaction_timeout_ms: int
     request_deadline_seconds: float
     proxy_hops: int
+    ops_networks: tuple[Network, ...]
     max_body_bytes: int
     argon2_memory_kib: int
     argon2_passes: int
@@ -104,6 +109,7 @@ def _read(env: Env) -> dict:
         "idle_in_transaction_timeout_ms": env.int("DB_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10000),
         "request_deadline_seconds": env.float("REQUEST_DEADLINE_SECONDS", 8.0),
         "proxy_hops": env.int("PROXY_HOPS", 0),
+        "ops_networks": _networks(env.str("OPS_NETWORKS", "127.0.0.0/8,::1/128")),
         "max_body_bytes": env.int("MAX_BODY_BYTES", 1_000_000),
         "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 19_456),
         "argon2_passes": env.int("ARGON2_PASSES", 2),
@@ -135,6 +141,15 @@ def _addresses(items: list[str]) -> tuple[tuple[str, int], ...]:
     if not all(host and port.isdecimal() for host, _, port in pairs):
         raise ConfigurationError("REDIS_SENTINELS and REDIS_CLUSTER are lists of host:port, separated by commas")
     return tuple((host, int(port)) for host, _, port in pairs)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"OPS_NETWORKS must be networks such as 10.0.0.0/8, parted by commas: {error}"
+        ) from None
 
 
 def _refuse_nonsense(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import orjson
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
-from ofektom import errors, green
+from ofektom import errors, green, metrics
 from ofektom.config import Settings
 from ofektom.extensions import db
 
@@ -63,6 +63,20 @@ def init_app(app: Flask, settings: Settings) -> None:
     db.init_app(app)
 
 
+def get_connection_pool_status() -> dict[str, int]:
+    """How many connections this process's pool keeps, has free and has lent. Opens none."""
+    pool = db.engine.pool
+    checked_in, checked_out = pool.checkedin(), pool.checkedout()
+    return {
+        "pool_size": pool.size(),
+        "connections_checked_in": checked_in,
+        "connections_checked_out": checked_out,
+        # SQLAlchemy counts from minus the size until the pool is full.
+        "overflow": max(0, pool.overflow()),
+        "total_connections": checked_in + checked_out,
+    }
+
+
 def apply(row, changes: dict) -> dict:
     """Set columns of a mapped row and write them; returns what they were, for the audit row."""
     before = {name: getattr(row, name) for name in changes}
@@ -98,6 +112,7 @@ def verb(function: Callable) -> Callable:
             except DBAPIError as error:
                 if attempt == MAX_ATTEMPTS or getattr(error.orig, "pgcode", None) not in RETRYABLE_STATES:
                     raise errors.as_problem(error) from error
+                metrics.transaction_retried()
                 log.warning("transaction retried", extra={"attempt": attempt, "verb": function.__qualname__})
                 time.sleep(random.uniform(0, 0.02 * attempt))
                 attempt += 1

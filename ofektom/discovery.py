@@ -10,7 +10,7 @@ from types import ModuleType
 
 from flask import Flask
 
-from ofektom.auth import PUBLIC, SIGNED_IN, Grants
+from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN, Grants
 from ofektom.identity import Role
 
 # Views that Flask and its extensions bring along and that show nothing of anybody's.
@@ -52,7 +52,7 @@ def register_slices(app: Flask) -> None:
 
 def check_views(app: Flask) -> None:
     """Raise DeclarationError for a view without declared access, or with a permission that nobody grants."""
-    known = {PUBLIC, SIGNED_IN, *app.extensions["grants"].roles_by_permission}
+    known = {PUBLIC, SIGNED_IN, OPERATOR, *app.extensions["grants"].roles_by_permission}
     for endpoint, function in app.view_functions.items():
         if endpoint in FRAMEWORK_VIEWS:
             continue

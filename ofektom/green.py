@@ -1,12 +1,15 @@
 """gevent and what blocks: psycopg2's waits, a request's deadline, and work that would stall the hub."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 
 import gevent
 from gevent import monkey
 
 from ofektom.errors import DeadlineExceeded
+
+log = logging.getLogger(__name__)
 
 # What a deadline raises inside the greenlet it ends.
 Expired = gevent.Timeout
@@ -45,6 +48,21 @@ def deadline(seconds: float) -> Iterator[None]:
         raise DeadlineExceeded from None
     finally:
         timer.close()
+
+
+def repeat(seconds: float, function: Callable[[], None]) -> None:
+    """Call `function()` every `seconds` for as long as this worker lives. Plain processes do not repeat anything."""
+
+    def run() -> None:
+        while True:
+            gevent.sleep(seconds)
+            try:
+                function()
+            except Exception:
+                log.exception("a repeated task failed")
+
+    if is_green():
+        gevent.spawn(run)
 
 
 def off_the_hub(function: Callable, *args):

@@ -5,13 +5,15 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Sequence
 
 import orjson
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import MIMEAccept
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
-from ofektom.errors import BodyTooLarge, MalformedRequest, UnsupportedMediaType
+from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
@@ -104,6 +106,21 @@ def let_caches_keep(response: Response, seconds: int) -> None:
     """
     if response.status_code in (200, 304) and not carries_credentials():
         response.headers["Cache-Control"] = f"public, max-age={seconds}"
+
+
+def momentary(status: int, body: bytes, content_type: str = "application/json") -> Response:
+    """An answer that holds at this moment only, and is no problem document even where `status` is an error's."""
+    response = Response(body, status=status, content_type=content_type)
+    response.headers["Cache-Control"] = "no-store"
+    if status == 503:
+        response.headers["Retry-After"] = str(DatabaseUnavailable.retry_after)
+    return response
+
+
+def preferred_type(offered: Sequence[str]) -> str:
+    """Which of the media types the caller likes best; the first, when it says nothing or likes none of them."""
+    wanted = [(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes]
+    return MIMEAccept(wanted).best_match(offered, offered[0])
 
 
 def begin_request() -> None:

@@ -9,11 +9,16 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 
 from ofektom import errors, idempotency
-from ofektom.auth import PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
+from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
 from ofektom.views import View
 
 VERSION = "1.0.0"
 _VARIABLE = re.compile(r"<(?:(\w+):)?(\w+)>")
+_WHO = {
+    PUBLIC: "Anybody may call this.",
+    SIGNED_IN: "Whoever is signed in may call this.",
+    OPERATOR: "Only for those who run the service, by their address (`OPS_NETWORKS`); to others it does not exist.",
+}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "code", "request_id"],
@@ -96,7 +101,7 @@ def _operation(app: Flask, rule, view: View) -> dict:
         "description": f"{description.strip()}\n\n{_who(app, view)}".strip(),
         "parameters": _parameters(rule, view),
         "responses": _responses(rule, view),
-        "security": [] if view.access == PUBLIC else [{"bearer": []}],
+        "security": [] if view.access in (PUBLIC, OPERATOR) else [{"bearer": []}],
         "x-access": view.access,
     }
     if view.public_for:
@@ -107,10 +112,9 @@ def _operation(app: Flask, rule, view: View) -> dict:
 
 
 def _who(app: Flask, view: View) -> str:
-    if view.access in (PUBLIC, SIGNED_IN):
-        who = {PUBLIC: "Anybody may call this.", SIGNED_IN: "Whoever is signed in may call this."}[view.access]
+    if view.access in _WHO:
         kept = f" Caches may keep the answer for {view.public_for} seconds." if view.public_for else ""
-        return who + kept
+        return _WHO[view.access] + kept
     roles = app.extensions["grants"].roles_by_permission[view.access]
     return f"Needs the permission `{view.access}`, which these roles hold: {', '.join(sorted(roles))}."
 
@@ -163,15 +167,20 @@ def _responses(rule, view: View) -> dict:
         known["description"] = "; ".join(filter(None, [known["description"], f"`{problem.code}` {problem.title}"]))
         known["x-codes"].append(problem.code)
         known["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for other in view.other_answers:
+        described = responses.setdefault(str(other.status), {"description": ""})
+        described.setdefault("content", {})[other.media_type] = {"schema": other.schema or {"type": "string"}}
     return responses
 
 
 def _problems(rule, view: View) -> list[type[errors.Problem]]:
     """Every problem a view may answer with, its own first."""
     problems = list(view.errors)
-    if view.access != PUBLIC:
+    if view.access == OPERATOR:
+        problems.append(errors.NotFound)
+    elif view.access != PUBLIC:
         problems += [NotAuthenticated, InvalidToken]
-    if view.access not in (PUBLIC, SIGNED_IN):
+    if view.access not in _WHO:
         problems += [Forbidden, NoActiveBusiness]
     problems += [errors.MalformedRequest, errors.InvalidRequest]
     if view.body:

@@ -20,6 +20,8 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from ofektom import metrics
+
 log = logging.getLogger(__name__)
 
 CONNECTIONS = 50  # of each process
@@ -67,13 +69,16 @@ class Breaker:
         if self._failures:
             if self.is_open:
                 log.warning("redis answers again")
+                metrics.breaker(open=False)
             self._failures = 0
 
     def failed(self, error: Exception) -> None:
+        metrics.cache_failed()
         was_open = self.is_open
         self._failures += 1
         if self.is_open and not was_open:
             self._next_try = time.monotonic() + OPEN_SECONDS
+            metrics.breaker(open=True)
             log.warning("redis does not answer (%s); asked once a second from now on", type(error).__name__)
 
 
@@ -113,10 +118,11 @@ class GuardedRedisCache(RedisCache):
         text = self.serializer.dumps(value)
         return self._seal(key, text) + text
 
-    def _unpack(self, key: str, stored: bytes | None):
-        if not stored or stored[:SEAL_BYTES] != self._seal(key, text := stored[SEAL_BYTES:]):
-            return None
-        return self.serializer.loads(text)
+    def _opened(self, key: str, stored: bytes | None):
+        """The value behind its seal; None for nothing, and for what this service did not write under this key."""
+        is_ours = bool(stored) and stored[:SEAL_BYTES] == self._seal(key, stored[SEAL_BYTES:])
+        metrics.cache_looked_up("redis", is_ours)
+        return self.serializer.loads(stored[SEAL_BYTES:]) if is_ours else None
 
     def _name(self, key: str) -> str:
         return f"{self.key_prefix}{key}"
@@ -126,12 +132,12 @@ class GuardedRedisCache(RedisCache):
         return None if life == -1 else life
 
     def get(self, key: str):
-        return self._unpack(key, self._ask(lambda client: client.get(self._name(key)), None))
+        return self._opened(key, self._ask(lambda client: client.get(self._name(key)), None))
 
     def get_many(self, *keys: str) -> list:
         names = [self._name(key) for key in keys]
         found = self._ask(lambda client: client.mget(names), None) or [None] * len(keys)
-        return [self._unpack(key, stored) for key, stored in zip(keys, found, strict=True)]
+        return [self._opened(key, stored) for key, stored in zip(keys, found, strict=True)]
 
     def has(self, key: str) -> bool:
         return self.get(key) is not None

@@ -26,6 +26,15 @@ MOST_ERRORS = 20
 
 
 @dataclass(frozen=True)
+class OtherAnswer:
+    """An answer of a view besides its `answer`: another status, or another media type of the same one."""
+
+    status: int
+    media_type: str
+    schema: Schema | None = None
+
+
+@dataclass(frozen=True)
 class View:
     """What a view declares. `errors` are the problems of its own, beyond those of any view with its access.
 
@@ -35,13 +44,14 @@ class View:
     function: Callable
     methods: tuple[str, ...]
     access: str
-    body: Schema | None
-    query: Schema | None
-    answer: Schema | None
-    status: int
-    idempotent: bool
-    dry_run: bool
-    errors: tuple[type[Problem], ...]
+    body: Schema | None = None
+    query: Schema | None = None
+    answer: Schema | None = None
+    status: int = 200
+    idempotent: bool = False
+    dry_run: bool = False
+    errors: Sequence[type[Problem]] = ()
+    other_answers: Sequence[OtherAnswer] = ()
     public_for: int | None = None
 
     def __post_init__(self):
@@ -69,25 +79,9 @@ class Slice(Blueprint):
     def delete(self, rule: str, **declared):
         return self._route("DELETE", rule, status=204, **declared)
 
-    def _route(
-        self,
-        method: str,
-        rule: str,
-        *,
-        access: str,
-        body: Schema | None = None,
-        query: Schema | None = None,
-        answer: Schema | None = None,
-        status: int = 200,
-        idempotent: bool = False,
-        dry_run: bool = False,
-        errors: Sequence[type[Problem]] = (),
-        public_for: int | None = None,
-    ):
+    def _route(self, method: str, rule: str, *, access: str, **declared):
         def declare(function: Callable) -> Callable:
-            view = View(
-                function, (method,), access, body, query, answer, status, idempotent, dry_run, tuple(errors), public_for
-            )
+            view = View(function, (method,), access, **declared)
             self.add_url_rule(rule, function.__name__, _serve(view), methods=[method])
             return function
 

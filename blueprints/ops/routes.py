@@ -1,15 +1,16 @@
-"""/health, /livez, /docs and the OpenAPI document."""
+"""/health, /livez, /readyz, /metrics, /docs and the OpenAPI document."""
 
 import time
 from pathlib import Path
 
 import flask_swagger_ui
+import orjson
 from flask import current_app, render_template, send_from_directory
 
 from blueprints.ops import queries, schemas
-from ofektom import http, openapi
-from ofektom.auth import PUBLIC
-from ofektom.views import Slice
+from ofektom import caching, database, http, metrics, openapi
+from ofektom.auth import OPERATOR, PUBLIC
+from ofektom.views import OtherAnswer, Slice
 
 bp = Slice("ops", __name__, root="", template_folder="templates")
 
@@ -18,12 +19,41 @@ FIVE_MINUTES = 300
 A_DAY = 86_400
 
 
-@bp.get("/health", access=PUBLIC, answer=schemas.HealthOut())
+UNHEALTHY = OtherAnswer(503, "application/json", schemas.HealthOut())
+NOT_READY = OtherAnswer(503, "application/json", schemas.ReadyOut())
+AS_TEXT = [OtherAnswer(200, name) for name in metrics.TEXT_FORMATS]
+
+
+@bp.get("/health", access=OPERATOR, answer=schemas.HealthOut(), other_answers=[UNHEALTHY])
 def health():
-    """Whether the service can do its work: 503 while the database does not answer."""
-    healthy = queries.database_answers()
-    body = {"status": "healthy" if healthy else "unhealthy", "timestamp": time.time()}
-    return http.answer(200 if healthy else 503, body | {"database": "healthy" if healthy else "unreachable"})
+    """What the service stands on: degraded while Redis does not answer, 503 while the database does not."""
+    redis = caching.redis_info()["state"]
+    alive = queries.database_answers()
+    status = "unhealthy" if not alive else "healthy" if redis == "connected" else "degraded"
+    body = {"status": status, "timestamp": time.time(), "redis": redis}
+    body["database"] = "healthy" if alive else "unreachable"
+    return http.momentary(200 if alive else 503, orjson.dumps(body))
+
+
+@bp.get("/metrics", access=OPERATOR, answer=schemas.MetricsOut(), other_answers=AS_TEXT)
+def numbers():
+    """What all workers of this instance have counted; for Prometheus when the Accept header says so."""
+    metrics.note_pool(database.get_connection_pool_status())
+    wanted = http.preferred_type(["application/json", *metrics.TEXT_FORMATS])
+    if wanted in metrics.TEXT_FORMATS:
+        response = http.momentary(200, *metrics.exposition(wanted))
+    else:
+        redis = caching.redis_info()
+        response = http.momentary(200, orjson.dumps({"timestamp": time.time(), "redis": redis} | metrics.summary()))
+    response.vary.add("Accept")
+    return response
+
+
+@bp.get("/readyz", access=PUBLIC, answer=schemas.ReadyOut(), other_answers=[NOT_READY])
+def ready():
+    """Whether requests may be sent here: 503 while the database does not answer."""
+    alive = queries.database_answers()
+    return http.momentary(200 if alive else 503, orjson.dumps({"status": "ready" if alive else "not ready"}))
 
 
 @bp.get("/livez", access=PUBLIC, answer=schemas.LiveOut())

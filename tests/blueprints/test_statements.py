@@ -49,7 +49,9 @@ PINNED = {
     "ops.docs_asset": 0,
     "ops.health": 1,
     "ops.live": 0,
+    "ops.numbers": 0,
     "ops.openapi_document": 0,
+    "ops.ready": 1,
     "payments.add_payment_account": 7,
     "payments.approve": 11,
     "payments.cancel": 14,
@@ -234,7 +236,8 @@ def _reads(cast, account):
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
     cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
-    for path in ("/health", "/livez", "/docs", "/docs/assets/swagger-ui.css", "/api/v1/openapi.json", "/banks"):
+    of_the_service = "/health /livez /readyz /metrics /docs /docs/assets/swagger-ui.css /api/v1/openapi.json /banks"
+    for path in of_the_service.split():
         assert cast.ada.get(path).status == 200
 
 

@@ -88,3 +88,26 @@ def test_sigterm_is_heeded_while_workers_start(tmp_path, moment):
         time.sleep(moment)
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_the_workers_numbers_are_kept_in_a_directory_that_goes_with_the_server(tmp_path):
+    with gunicorn(free_port(), tmp_path / "log", TMPDIR=str(tmp_path)) as process:
+        [made] = tmp_path.glob("ofektom-metrics-*")
+        assert made.stat().st_mode & 0o077 == 0
+        (made / "counter_1.db").touch()
+        process.send_signal(signal.SIGHUP)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert not list(tmp_path.glob("ofektom-metrics-*"))
+
+
+def test_a_directory_that_was_given_is_emptied_of_old_numbers_and_stays(tmp_path):
+    given = tmp_path / "numbers"
+    given.mkdir()
+    (given / "counter_1.db").touch()
+    with gunicorn(free_port(), tmp_path / "log", TMPDIR=str(tmp_path), PROMETHEUS_MULTIPROC_DIR=str(given)) as process:
+        assert list(given.iterdir()) == []
+        process.terminate()
+        assert process.wait(10) == 0
+    assert given.exists()
+    assert not list(tmp_path.glob("ofektom-metrics-*"))

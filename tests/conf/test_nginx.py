@@ -90,10 +90,21 @@ def assert_problem(answer: Answer, status: int, code: str) -> None:
 
 
 def test_requests_reach_the_living_instances_and_none_fails(site):
-    answers = [ask(site.port, "/health") for _ in range(30)]
+    answers = [ask(site.port, "/readyz") for _ in range(30)]
     assert [answer.status for answer in answers] == [200] * 30
     assert len({answer.json["pid"] for answer in answers}) == 2
-    assert answers[0].json["path"] == "/health"
+    assert answers[0].json["path"] == "/readyz"
+
+
+@pytest.mark.parametrize("path", ["/health", "/metrics", "/metrics/", "//health", "/%6detrics", "/health?x=1"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_for_operators_is_not_passed_on(site, path, method):
+    assert_problem(ask(site.port, path, method), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/healthy", "/api/v1/metrics"])
+def test_what_is_for_monitors_is_passed_on(site, path):
+    assert ask(site.port, path).json["path"] == path
 
 
 def test_the_application_learns_who_asks_and_how(site):

@@ -18,6 +18,7 @@ STAFF = "admin agent sub_agent"
 MEMBERS = "admin agent sub_agent customer"
 SIGNED_IN = "signed_in"
 PUBLIC = "public"
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,11 @@ EXPECTED: dict[str, Expected] = {
     "markings.route": Expected(STAFF, (filtered_by("collector_id", "collector"),)),
     "ops.docs": Expected(PUBLIC),
     "ops.docs_asset": Expected(PUBLIC, path={"name": "swagger-ui.css"}),
-    "ops.health": Expected(PUBLIC),
+    "ops.health": Expected(OPERATOR),
     "ops.live": Expected(PUBLIC),
+    "ops.numbers": Expected(OPERATOR),
     "ops.openapi_document": Expected(PUBLIC),
+    "ops.ready": Expected(PUBLIC),
     "payments.add_payment_account": Expected(
         MEMBERS, (in_body("customer_id", "customer", 422, "savings.not_a_customer"),), body=BANK
     ),

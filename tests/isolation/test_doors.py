@@ -1,8 +1,9 @@
 """Doors beside the front door: other methods, tokens of somebody shut out, and the Idempotency-Key of somebody else."""
 
+import itertools
 import uuid
 
-from ofektom.auth import PUBLIC
+from ofektom.auth import OPERATOR, PUBLIC
 from tests.cast import Cast, Client
 from tests.isolation.expectations import EXPECTED, SIGNED_IN
 
@@ -11,13 +12,31 @@ def test_head_is_as_closed_as_get(app, world):
     checked = 0
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint].view
-        if view.access == PUBLIC or "GET" not in view.methods:
+        if view.access in (PUBLIC, OPERATOR) or "GET" not in view.methods:
             continue
         path = app.url_map.bind("").build(rule.endpoint, dict.fromkeys(rule.arguments, 1))
         answer = app.test_client().open(path, method="HEAD")
         assert (answer.status_code, answer.data) == (401, b""), path
         checked += 1
     assert checked > 20
+
+
+def test_what_is_for_operators_is_not_there_for_anybody_else(app, world):
+    outside = {"REMOTE_ADDR": "203.0.113.9"}
+    people = [None, world.home.cast.ada.token, world.away.cast.ada.token, world.old_token]
+    for name in [name for name, expected in EXPECTED.items() if expected.roles == OPERATOR]:
+        [rule] = app.url_map.iter_rules(name)
+        for token, method in itertools.product(people, ("GET", "HEAD")):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            there, nowhere = (
+                app.test_client().open(path, method=method, headers=headers, environ_overrides=outside)
+                for path in (rule.rule, "/nowhere")
+            )
+            assert (there.status_code, _without_id(there)) == (404, _without_id(nowhere)), rule.rule
+
+
+def _without_id(answer) -> dict | None:
+    return answer.json | {"request_id": None} if answer.data else None
 
 
 def test_options_tells_the_methods_and_nothing_else(app, world):
@@ -48,7 +67,7 @@ def test_a_deactivated_business_is_closed_to_all_its_members(app, staff):
     closed = Cast(staff)
     staff.ok("PATCH", f"/businesses/{closed.business_id}", {"is_active": False})
     for name, expected in EXPECTED.items():
-        if expected.roles in (PUBLIC, SIGNED_IN):
+        if expected.roles in (PUBLIC, SIGNED_IN, OPERATOR):
             continue
         [rule] = app.url_map.iter_rules(name)
         [method] = app.view_functions[name].view.methods

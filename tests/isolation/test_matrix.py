@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.isolation.expectations import EXPECTED, PUBLIC, SIGNED_IN
+from tests.isolation.expectations import EXPECTED, OPERATOR, PUBLIC, SIGNED_IN
 from tests.isolation.matrix import cells, check, endpoint_of, note_differences, roles_declared
 from tests.isolation.withheld import row_counts
 
@@ -32,7 +32,7 @@ def test_the_roles_declared_are_the_roles_expected(app):
     wrong = []
     for name in EXPECTED:
         declared, expected = roles_declared(app, app.view_functions[name].view), EXPECTED[name].roles
-        if declared != (expected if expected in (PUBLIC, SIGNED_IN) else set(expected.split())):
+        if declared != (expected if expected in (PUBLIC, SIGNED_IN, OPERATOR) else set(expected.split())):
             wrong.append(f"{name}: {declared}, expected {expected}")
     assert not wrong, "\n".join(wrong)
 

@@ -23,6 +23,6 @@ def test_it_does_not_start_on_unsafe_settings(monkeypatch):
         create_app()
 
 
-def test_with_its_database_it_is_healthy(anonymous):
+def test_with_its_database_it_works(anonymous):
     answer = anonymous.get("/health")
     assert (answer.status, answer["status"], answer["database"]) == (200, "healthy", "healthy")

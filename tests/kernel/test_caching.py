@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from ofektom.app import create_app
-from ofektom.caching import CacheKeys, cache, cached, get_cache, redis_state
+from ofektom.caching import CacheKeys, cache, cached, get_cache, redis_info
 from ofektom.config import ConfigurationError
 from ofektom.redis_cache import FAILURES_TO_OPEN, OPEN_SECONDS, PATIENCE_SECONDS, Json
 from tests.concurrency.race import race
@@ -229,7 +229,7 @@ def test_without_a_redis_nothing_is_kept_anywhere(settings):
     with create_app(replace(settings, redis_url=""), testing=True).app_context():
         assert not get_cache().set("key", 1)
         assert get_cache().get("key") is None
-        assert (get_cache().flush_db(), redis_state()) == (0, "not configured")
+        assert (get_cache().flush_db(), redis_info()["state"]) == (0, "not configured")
 
 
 def test_a_redis_that_is_not_there_costs_little_and_comes_back_by_itself(own):
@@ -239,11 +239,11 @@ def test_a_redis_that_is_not_there_costs_little_and_comes_back_by_itself(own):
         assert sum(seconds for _, seconds in answers) < 0.5
         assert cache.cache.breaker.is_open
         assert not get_cache().set("key", 1)
-        assert redis_state() == "unreachable"
+        assert redis_info()["state"] == "unreachable"
         with own.server():
             wait_for(lambda: get_cache().set("key", 1))
             assert get_cache().get("key") == 1
-            assert redis_state() == "connected"
+            assert redis_info()["state"] == "connected"
 
 
 def test_a_frozen_redis_costs_50_ms_a_few_times(own):

@@ -59,6 +59,9 @@ def test_production_is_what_it_is_when_nobody_says(environment):
         ("DB_STATEMENT_TIMEOUT_MS", "0"),
         ("DB_POOL_OVERFLOW", "-1"),
         ("PROXY_HOPS", "-1"),
+        ("OPS_NETWORKS", "everybody"),
+        ("OPS_NETWORKS", "10.0.0.1/8"),  # a host where a network belongs
+        ("OPS_NETWORKS", "127.0.0.0/8;10.0.0.0/8"),
         ("ACCESS_TOKEN_MINUTES", "0"),
         ("IDEMPOTENCY_DAYS", "0"),
         ("LOG_LEVEL", "LOUD"),

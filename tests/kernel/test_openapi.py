@@ -5,7 +5,7 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from ofektom.auth import PUBLIC
+from ofektom.auth import OPERATOR, PUBLIC
 from ofektom.errors import Problem
 from tests.cast import Client
 
@@ -52,7 +52,7 @@ def test_every_operation_has_a_name_and_says_what_it_does(operations):
 def test_security_and_access_are_the_declared_ones(app, operations):
     for view, rule, operation in operations:
         assert operation["x-access"] == view.access
-        assert operation["security"] == ([] if view.access == PUBLIC else [{"bearer": []}]), rule
+        assert operation["security"] == ([] if view.access in (PUBLIC, OPERATOR) else [{"bearer": []}]), rule
         for role in app.extensions["grants"].roles_by_permission.get(view.access, ()):
             assert role in operation["description"], rule
 
@@ -61,7 +61,11 @@ def test_success_and_every_declared_error_are_described(operations):
     for view, rule, operation in operations:
         success = operation["responses"][str(view.status)]
         assert ("content" in success) == (view.answer is not None), rule
-        if view.access != PUBLIC:
+        for other in view.other_answers:
+            assert other.media_type in operation["responses"][str(other.status)]["content"], rule
+        if view.access == OPERATOR:
+            assert "not_found" in operation["responses"]["404"]["x-codes"]
+        elif view.access != PUBLIC:
             assert {"auth.required", "auth.invalid_token"} <= set(operation["responses"]["401"]["x-codes"])
         for problem in view.errors:
             described = operation["responses"][str(problem.status)]
