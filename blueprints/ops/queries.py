@@ -2,20 +2,16 @@
 
 from datetime import date
 
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 
-from ofektom import clock
+from ofektom import clock, pool
 from ofektom.extensions import db
 from ofektom.identity import Business
 
 
 def database_answers() -> bool:
     """Whether PostgreSQL answers a statement."""
-    try:
-        return db.session.scalar(text("SELECT 1")) == 1
-    except SQLAlchemyError:
-        return False
+    return pool.is_answering()
 
 
 def has_businesses() -> bool:
