@@ -1,8 +1,10 @@
 """How gunicorn serves Ofektom: `gunicorn -c conf/gunicorn.py wsgi:app`."""
 
+import multiprocessing
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from itertools import count
 from pathlib import Path
@@ -44,6 +46,31 @@ logconfig_dict = {
     "root": {"level": "INFO", "handlers": ["json"]},
     "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["json"], "propagate": False}},
 }
+
+
+def on_starting(server):
+    """Refuse to start with settings that are unsafe, or that the database cannot serve.
+
+    In a process of its own: what the master imports its workers have already, even when HUP brings them new code.
+    """
+    check = multiprocessing.get_context("fork").Process(target=_check_settings, args=[server.log])
+    check.start()
+    check.join()
+    if check.exitcode:
+        sys.exit(check.exitcode)
+
+
+def _check_settings(log):
+    from ofektom import pool
+    from ofektom.config import ConfigurationError, load_settings
+
+    try:
+        settings = load_settings()
+        pool.check_capacity(settings)
+        pool.check_role(settings)
+    except ConfigurationError as error:
+        log.critical("cannot start: %s", error)
+        sys.exit(1)
 
 
 def when_ready(server):

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Make sure that redis-server, nginx and PostgreSQL's package exist: the tests start their own, on free ports. The
-# package's PostgreSQL has the extensions that the embedded one lacks.
+# Make sure that redis-server, nginx, pgbouncer and PostgreSQL's package exist: the tests start their own, on free ports.
+# The package's PostgreSQL has the extensions that the embedded one lacks.
 set -euo pipefail
 
-# Debian keeps both where the PATH of an ordinary user does not lead.
+# Debian keeps them where the PATH of an ordinary user does not lead.
 PATH=$PATH:/usr/sbin:/usr/local/sbin
 
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v nginx >/dev/null || missing+=(nginx)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
+command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if ! command -v apt-get >/dev/null; then
@@ -22,7 +23,7 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 
-# Debian starts a server as it installs it, which would take ports 6379 and 80, unless this program says no.
+# Debian starts a server as it installs it, which would take ports 6379, 80 and 6432, unless this program says no.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     trap 'rm -f $policy' EXIT

@@ -13,14 +13,12 @@ STATEMENT_TIMEOUT = "10min"
 
 def run() -> None:
     with target.db.engine.connect() as connection:
-        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-        connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
-        connection.commit()
         context.configure(connection=connection, target_metadata=metadata, **target.configure_args)
         with context.begin_transaction():
+            # LOCAL: the connection goes back to the pool, or to PgBouncer's, without a migration's timeouts.
+            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+            connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
             context.run_migrations()
-        # The pool must not hand this connection on with a migration's timeouts.
-        connection.detach()
 
 
 if context.is_offline_mode():

@@ -5,7 +5,8 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from ofektom import audit, credentials, database, discovery, freshness, idempotency
+from ofektom import audit, credentials, database, discovery, freshness, idempotency, pool
+from ofektom.config import load_settings
 from ofektom.db_report import db_report
 from ofektom.extensions import db
 from ofektom.identity import Business
@@ -32,11 +33,18 @@ def tidy() -> None:
     click.echo(f"deleted {keys} idempotency keys, {budgets} guess budgets and {changes} notes of changed facts")
 
 
+@click.command("role-parameters")
+def role_parameters() -> None:
+    """Print the statements that give the database role, for use behind PgBouncer, the parameters of the settings."""
+    click.echo("\n".join(pool.role_parameters(load_settings())))
+
+
 def init_app(app: Flask) -> None:
     """Install the commands."""
     app.cli.add_command(seal_audit)
     app.cli.add_command(tidy)
     app.cli.add_command(db_report)
+    app.cli.add_command(role_parameters)
     for module in discovery.find_slices().values():
         for command in getattr(module, "COMMANDS", ()):
             app.cli.add_command(command)

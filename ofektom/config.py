@@ -2,6 +2,8 @@
 
 import ipaddress
 import logging
+import math
+import re
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from urllib.parse import quote
@@ -9,7 +11,7 @@ from urllib.parse import quote
 from environs import Env, EnvError
 
 ENVIRONMENTS = ("production", "development", "test")
-MAY_BE_ZERO = {"pool_overflow", "proxy_hops"}
+MAY_BE_ZERO = {"pool_overflow", "parallel_workers", "proxy_hops"}
 MAY_BE_NEGATIVE = {"clock_offset_seconds"}
 VARIABLES = {
     "workers": "WEB_CONCURRENCY",
@@ -19,7 +21,13 @@ VARIABLES = {
     "statement_timeout_ms": "DB_STATEMENT_TIMEOUT_MS",
     "lock_timeout_ms": "DB_LOCK_TIMEOUT_MS",
     "idle_in_transaction_timeout_ms": "DB_IDLE_IN_TRANSACTION_TIMEOUT_MS",
+    "work_mem": "DB_WORK_MEM",
+    "random_page_cost": "DB_RANDOM_PAGE_COST",
+    "effective_cache_size": "DB_EFFECTIVE_CACHE_SIZE",
+    "parallel_workers": "DB_PARALLEL_WORKERS",
+    "pgbouncer": "DB_PGBOUNCER",
 }
+MEMORY = re.compile(r"[1-9][0-9]{0,8}(kB|MB|GB)")
 MINIMUM_SECRET_CHARACTERS = 32
 MINIMUM_DIFFERENT_CHARACTERS = 8
 # OWASP's password storage cheat sheet counts m=7168 KiB, t=5 as strong as m=19456 KiB, t=2.
@@ -41,6 +49,7 @@ class Settings:
     database_url: str
     secret_key: str
     pin_pepper: str
+    instances: int
     workers: int
     pool_size: int
     pool_overflow: int
@@ -48,6 +57,11 @@ class Settings:
     statement_timeout_ms: int
     lock_timeout_ms: int
     idle_in_transaction_timeout_ms: int
+    work_mem: str
+    random_page_cost: float
+    effective_cache_size: str
+    parallel_workers: int
+    pgbouncer: bool
     request_deadline_seconds: float
     proxy_hops: int
     ops_networks: tuple[Network, ...]
@@ -100,6 +114,7 @@ def _read(env: Env) -> dict:
         "database_url": env.str("DATABASE_URL", ""),
         "secret_key": env.str("SECRET_KEY", ""),
         "pin_pepper": env.str("PIN_PEPPER", ""),
+        "instances": env.int("INSTANCES", 1),
         "workers": env.int("WEB_CONCURRENCY", 2),
         "pool_size": env.int("DB_POOL_SIZE", 20),
         "pool_overflow": env.int("DB_POOL_OVERFLOW", 30),
@@ -107,6 +122,11 @@ def _read(env: Env) -> dict:
         "statement_timeout_ms": env.int("DB_STATEMENT_TIMEOUT_MS", 5000),
         "lock_timeout_ms": env.int("DB_LOCK_TIMEOUT_MS", 2000),
         "idle_in_transaction_timeout_ms": env.int("DB_IDLE_IN_TRANSACTION_TIMEOUT_MS", 10000),
+        "work_mem": env.str("DB_WORK_MEM", "16MB"),
+        "random_page_cost": env.float("DB_RANDOM_PAGE_COST", 1.1),
+        "effective_cache_size": env.str("DB_EFFECTIVE_CACHE_SIZE", "4GB"),
+        "parallel_workers": env.int("DB_PARALLEL_WORKERS", 2),
+        "pgbouncer": env.bool("DB_PGBOUNCER", False),
         "request_deadline_seconds": env.float("REQUEST_DEADLINE_SECONDS", 8.0),
         "proxy_hops": env.int("PROXY_HOPS", 0),
         "ops_networks": _networks(env.str("OPS_NETWORKS", "127.0.0.0/8,::1/128")),
@@ -159,10 +179,13 @@ def _refuse_nonsense(settings: Settings) -> None:
         raise ConfigurationError("REDIS_URL must be the redis:// address of a Redis server")
     if settings.log_level not in logging.getLevelNamesMapping():
         raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
+    for name in ("work_mem", "effective_cache_size"):
+        if not MEMORY.fullmatch(getattr(settings, name)):
+            raise ConfigurationError(f"{VARIABLES[name]} must be an amount of memory, such as 16MB")
     for field in fields(settings):
         least = 0 if field.name in MAY_BE_ZERO else 1
         value = getattr(settings, field.name)
-        if isinstance(value, int | float) and field.name not in MAY_BE_NEGATIVE and value < least:
+        if type(value) in (int, float) and field.name not in MAY_BE_NEGATIVE and not least <= value < math.inf:
             raise ConfigurationError(f"{VARIABLES.get(field.name, field.name.upper())} must be at least {least}")
 
 

@@ -1,4 +1,4 @@
-"""The connection pool, and the one transaction every verb runs in."""
+"""The application's database, and the one transaction every verb runs in."""
 
 import functools
 import logging
@@ -6,13 +6,15 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-import orjson
 from flask import Flask
 from sqlalchemy.exc import DBAPIError
 
 from ofektom import errors, green, metrics
 from ofektom.config import Settings
 from ofektom.extensions import db
+from ofektom.pool import check_at_checkout, driver_url, engine_options, get_connection_pool_status
+
+__all__ = ["Rehearsal", "after_commit", "apply", "get_connection_pool_status", "init_app", "verb"]
 
 log = logging.getLogger(__name__)
 
@@ -20,61 +22,13 @@ MAX_ATTEMPTS = 3
 RETRYABLE_STATES = {"40001", "40P01"}  # serialization failure, deadlock detected
 
 
-def driver_url(url: str) -> str:
-    """`url` naming psycopg2, whatever scheme the host gave.
-
-    Heroku says postgres://, and SQLAlchemy 2.1 reads postgresql:// as psycopg 3.
-    """
-    scheme, separator, rest = url.partition("://")
-    if separator and scheme.split("+")[0] in {"postgres", "postgresql"}:
-        return f"postgresql+psycopg2://{rest}"
-    raise ValueError("DATABASE_URL must be a postgresql:// address")
-
-
-def engine_options(settings: Settings) -> dict:
-    """The options of the engine. Pool sizes are per instance and divided over its workers."""
-    timeouts = {
-        "statement_timeout": settings.statement_timeout_ms,
-        "lock_timeout": settings.lock_timeout_ms,
-        "idle_in_transaction_session_timeout": settings.idle_in_transaction_timeout_ms,
-        "timezone": "UTC",
-    }
-    return {
-        "pool_size": max(1, settings.pool_size // settings.workers),
-        "max_overflow": settings.pool_overflow // settings.workers,
-        "pool_timeout": settings.pool_wait_seconds,
-        "pool_recycle": 3600,
-        "pool_pre_ping": True,
-        "json_deserializer": orjson.loads,
-        # Values of a failed statement would end up in the log.
-        "hide_parameters": True,
-        "connect_args": {
-            "connect_timeout": 2,
-            "application_name": "ofektom",
-            "options": " ".join(f"-c {name}={value}" for name, value in timeouts.items()),
-        },
-    }
-
-
 def init_app(app: Flask, settings: Settings) -> None:
     """Bind the database to the application."""
     app.config["SQLALCHEMY_DATABASE_URI"] = driver_url(settings.database_url)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     db.init_app(app)
-
-
-def get_connection_pool_status() -> dict[str, int]:
-    """How many connections this process's pool keeps, has free and has lent. Opens none."""
-    pool = db.engine.pool
-    checked_in, checked_out = pool.checkedin(), pool.checkedout()
-    return {
-        "pool_size": pool.size(),
-        "connections_checked_in": checked_in,
-        "connections_checked_out": checked_out,
-        # SQLAlchemy counts from minus the size until the pool is full.
-        "overflow": max(0, pool.overflow()),
-        "total_connections": checked_in + checked_out,
-    }
+    with app.app_context():
+        check_at_checkout(db.engine, ping=not settings.pgbouncer)
 
 
 def apply(row, changes: dict) -> dict:

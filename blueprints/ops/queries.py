@@ -2,10 +2,9 @@
 
 from datetime import date
 
-from sqlalchemy import select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import select
 
-from ofektom import clock, green
+from ofektom import clock, green, pool
 from ofektom.errors import DeadlineExceeded
 from ofektom.extensions import db
 from ofektom.identity import Business
@@ -18,8 +17,8 @@ def database_answers() -> bool:
     """Whether PostgreSQL answers a statement, and soon."""
     try:
         with green.deadline(DATABASE_SECONDS):
-            return db.session.scalar(text("SELECT 1")) == 1
-    except (SQLAlchemyError, DeadlineExceeded):
+            return pool.is_answering()
+    except DeadlineExceeded:
         return False
 
 

@@ -54,7 +54,7 @@ def test_migrations_go_up_down_and_up_again(empty_database, settings):
 
 
 def test_migrations_give_up_soon_when_a_lock_is_taken():
-    assert "SET lock_timeout" in (ROOT / "migrations" / "env.py").read_text()
+    assert "SET LOCAL lock_timeout" in (ROOT / "migrations" / "env.py").read_text()
 
 
 def tenant_tables():

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 # Debian keeps its servers where the PATH of an ordinary user does not lead.
 SEARCH_PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
 PATIENCE_SECONDS = 15
+# What conf/gunicorn.py insists on before it starts anything. Nobody answers at this address.
+SETTINGS = {
+    "DATABASE_URL": "postgresql://ofektom@127.0.0.1:1/ofektom",
+    "SECRET_KEY": secrets.token_hex(32),
+    "PIN_PEPPER": secrets.token_hex(32),
+}
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def running(command: list[str], port: int, output: Path, **options) -> Iterator[
 def gunicorn(port: int, output: Path, workers: int = 1, **environment: str) -> Iterator[subprocess.Popen]:
     """Serve the tiny application with conf/gunicorn.py."""
     command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "tests.conf.tiny_app:app"]
-    variables = {"PORT": str(port), "HOST": "127.0.0.1", "WEB_CONCURRENCY": str(workers)} | environment
+    variables = SETTINGS | {"PORT": str(port), "HOST": "127.0.0.1", "WEB_CONCURRENCY": str(workers)} | environment
     with running(command, port, output, cwd=ROOT, env=os.environ | variables) as process:
         yield process
 

@@ -3,13 +3,15 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 
-from tests.conf.processes import ask, free_port, gunicorn, listens, wait_for
+from tests.conf.processes import ROOT, SETTINGS, ask, free_port, gunicorn, listens, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +113,34 @@ def test_a_directory_that_was_given_is_emptied_of_old_numbers_and_stays(tmp_path
         assert process.wait(10) == 0
     assert given.exists()
     assert not list(tmp_path.glob("ofektom-metrics-*"))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"INSTANCES": "9"}, "9 instances of 2 workers may open 450 connections, but PostgreSQL allows 197"),
+        ({"DB_PGBOUNCER": "true"}, "statement_timeout is 0 and not 5s"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY must be random"),
+    ],
+)
+def test_what_the_database_cannot_serve_is_refused_in_one_line(database_url, wrong, sentence):
+    command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "tests.conf.tiny_app:app"]
+    variables = SETTINGS | {"PORT": str(free_port()), "WEB_CONCURRENCY": "2", "DATABASE_URL": database_url} | wrong
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (refusal,) = [line for line in map(json.loads, done.stdout.splitlines()) if line["level"] == "CRITICAL"]
+    assert sentence in refusal["message"]
+    assert not done.stderr
+
+
+def test_it_starts_before_its_database(tmp_path):
+    port = free_port()
+    with gunicorn(port, tmp_path / "log"):
+        assert ask(port, "/").status == 200
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert any("cannot ask the database" in line["message"] and line["level"] == "WARNING" for line in lines)
+
+
+def test_the_master_has_not_imported_what_its_workers_may_have_anew(server):
+    """HUP starts workers on the code of then, but what the master had imported they would have from before."""
+    assert not [item.path for item in server.memory_maps() if "psycopg2" in item.path]

@@ -31,6 +31,8 @@ def test_a_safe_environment_is_read(environment):
     settings = environment(WEB_CONCURRENCY="4", DB_POOL_WAIT_SECONDS="3", LOG_LEVEL="DEBUG")
     assert (settings.workers, settings.pool_wait_seconds, settings.log_level) == (4, 3, "DEBUG")
     assert (settings.environment, settings.clock_offset_seconds) == ("production", 0)
+    assert (settings.work_mem, settings.random_page_cost, settings.parallel_workers) == ("16MB", 1.1, 2)
+    assert (settings.effective_cache_size, settings.pgbouncer, settings.instances) == ("4GB", False, 1)
 
 
 def test_production_is_what_it_is_when_nobody_says(environment):
@@ -58,6 +60,18 @@ def test_production_is_what_it_is_when_nobody_says(environment):
         ("WEB_CONCURRENCY", "two"),
         ("DB_STATEMENT_TIMEOUT_MS", "0"),
         ("DB_POOL_OVERFLOW", "-1"),
+        ("INSTANCES", "0"),
+        ("DB_WORK_MEM", "16 MB; DROP"),
+        ("DB_WORK_MEM", "16MB -c fsync=off"),
+        ("DB_WORK_MEM", "16"),
+        ("DB_WORK_MEM", "16MB\n"),
+        ("DB_EFFECTIVE_CACHE_SIZE", "much"),
+        ("DB_EFFECTIVE_CACHE_SIZE", "0GB"),
+        ("DB_RANDOM_PAGE_COST", "nan"),
+        ("DB_RANDOM_PAGE_COST", "inf"),
+        ("DB_RANDOM_PAGE_COST", "1.1; DROP"),
+        ("DB_PARALLEL_WORKERS", "-1"),
+        ("DB_PGBOUNCER", "perhaps"),
         ("PROXY_HOPS", "-1"),
         ("OPS_NETWORKS", "everybody"),
         ("OPS_NETWORKS", "10.0.0.1/8"),  # a host where a network belongs

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event
 
 from ofektom.app import create_app
-from ofektom.database import Rehearsal, apply, driver_url, engine_options, verb
+from ofektom.database import Rehearsal, apply, verb
 from ofektom.errors import DatabaseBusy, DatabaseUnavailable, NotFound, OutcomeUnknown
 from ofektom.extensions import db
 from ofektom.identity import Business
@@ -180,9 +180,13 @@ def test_a_connection_lost_at_the_commit_leaves_the_outcome_unknown(context):
         ("idle_in_transaction_session_timeout", "10s"),
         ("TimeZone", "UTC"),
         ("application_name", "ofektom"),
+        ("work_mem", "16MB"),
+        ("random_page_cost", "1.1"),
+        ("effective_cache_size", "4GB"),
+        ("max_parallel_workers_per_gather", "2"),
     ],
 )
-def test_every_connection_has_its_limits(parameter, value):
+def test_every_connection_has_its_parameters(parameter, value):
     assert tables.run(f"SHOW {parameter}").scalar() == value
 
 
@@ -224,23 +228,3 @@ def test_a_transaction_that_does_nothing_is_ended(impatient):
 
     with pytest.raises(DatabaseUnavailable):
         idle()
-
-
-@pytest.mark.parametrize(
-    ("workers", "pool", "overflow"), [(1, 20, 30), (2, 10, 15), (3, 6, 10), (16, 1, 1), (64, 1, 0)]
-)
-def test_connections_are_the_instances_and_shared_by_its_workers(settings, workers, pool, overflow):
-    options = engine_options(replace(settings, workers=workers))
-    assert (options["pool_size"], options["max_overflow"]) == (pool, overflow)
-    assert (options["pool_recycle"], options["pool_pre_ping"], options["pool_timeout"]) == (3600, True, 2.0)
-
-
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
-def test_whatever_the_host_calls_it_psycopg2_is_used(scheme):
-    assert driver_url(f"{scheme}://u:p%40@h:5432/d?x=1") == "postgresql+psycopg2://u:p%40@h:5432/d?x=1"
-
-
-@pytest.mark.parametrize("url", ["sqlite:///x.db", "mysql://h/d", "localhost/d", ""])
-def test_another_database_is_refused(url):
-    with pytest.raises(ValueError, match="DATABASE_URL"):
-        driver_url(url)
