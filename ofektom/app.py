@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from ofektom import caching, callers, cli, database, discovery, errors, freshness, http, logs, metrics
+from ofektom import caching, callers, cli, database, discovery, edge, errors, freshness, logs, metrics
 from ofektom.config import Settings, load_settings
 from ofektom.extensions import db, migrate
 
@@ -14,10 +14,10 @@ def create_app(settings: Settings | None = None, *, testing: bool = False) -> Fl
     does not say what it must.
     """
     settings = settings or load_settings()
-    app = Flask("ofektom", static_folder=None)
+    app = edge.Service("ofektom", static_folder=None)
     app.testing = testing
     app.config.from_mapping(settings.as_flask_config(), CLOCK_OFFSET=settings.clock_offset)
-    http.init_app(app)
+    edge.init_app(app)
     logs.init_app(app)
     errors.init_app(app)
     database.init_app(app, settings)

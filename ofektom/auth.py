@@ -174,23 +174,26 @@ def load_actor(user_id: int, session_id: int, version: int) -> Actor | None:
 
 def current_actor() -> Actor:
     """The caller of this request; raises NotAuthenticated or InvalidToken."""
-    if "actor" not in g:
+    actor = g.get("actor")
+    if actor is None:
         if request.method in SAFE_METHODS:
-            g.actor = current_caller().actor
+            actor = current_caller().actor
         else:
             actor = load_actor(*read_access_token(_bearer_token())[:3])
-            if actor is None:
-                raise InvalidToken
-            g.actor = actor
-    return g.actor
+        if actor is None:
+            raise InvalidToken
+        g.actor = actor
+    return actor
 
 
 def current_caller() -> Caller:
     """The caller of this request as far as reads need to know; raises NotAuthenticated or InvalidToken."""
-    header = request.headers.get("Authorization", "")
-    caller = callers.find(header, lambda: read_access_token(_bearer_token()))
+    caller = g.get("caller")
     if caller is None:
-        raise InvalidToken
+        header = request.environ.get("HTTP_AUTHORIZATION", "")
+        caller = g.caller = callers.find(header, lambda: read_access_token(_bearer_token()))
+        if caller is None:
+            raise InvalidToken
     return caller
 
 

@@ -52,13 +52,13 @@ class Claims(NamedTuple):
 
 @dataclass
 class Caller:
-    """Somebody signed in. `answers` are those that depend on nothing but the caller, encoded, by endpoint."""
+    """Somebody signed in. `answers` are those that depend on nothing but the caller, encoded, by view."""
 
     claims: Claims
     session: dict
     user: dict
     businesses: list[dict]
-    answers: dict[str, bytes] = field(default_factory=dict)
+    answers: dict[object, bytes] = field(default_factory=dict)
 
     @cached_property
     def actor(self) -> Actor:

@@ -7,16 +7,18 @@ PostgreSQL. CLOCK_OFFSET_SECONDS moves this clock for rehearsals and tests; prod
 from datetime import date, datetime
 
 from flask import current_app
-from sqlalchemy import Date, DateTime, cast, func, select
+from sqlalchemy import Date, DateTime, Interval, bindparam, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ofektom.extensions import db
 
+# Read when a statement runs, for statements are made once and run for a long time.
+_offset = bindparam("clock_offset", type_=Interval, callable_=lambda: current_app.config["CLOCK_OFFSET"])
+
 
 def now() -> ColumnElement[datetime]:
     """An SQL expression: the time at which the current transaction began, with time zone."""
-    offset = current_app.config["CLOCK_OFFSET"]
-    return cast(func.now() + offset, DateTime(timezone=True)) if offset else func.now()
+    return cast(func.now() + _offset, DateTime(timezone=True))
 
 
 def today(timezone: ColumnElement[str] | str) -> ColumnElement[date]:

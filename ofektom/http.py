@@ -1,23 +1,19 @@
-"""The HTTP edge: strict JSON in, fast JSON out, request ids, headers every answer carries."""
+"""Strict JSON in, fast JSON out."""
 
 import hashlib
 import json
-import re
-import time
-import uuid
 from collections.abc import Sequence
+from decimal import Decimal
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Response, request
 from werkzeug.datastructures import MIMEAccept
-from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class IdConverter(BaseConverter):
@@ -69,6 +65,8 @@ def _reason(error: Exception) -> str:
 
 def read_query() -> dict:
     """The query string as a dictionary. A parameter given twice is refused rather than one of them believed."""
+    if not request.query_string:
+        return {}
     values = request.args.to_dict(flat=False)
     repeated = [name for name, items in values.items() if len(items) > 1]
     if repeated:
@@ -78,18 +76,36 @@ def read_query() -> dict:
 
 def answer(status: int, data) -> Response:
     """`data` (plain dictionaries and lists) as a JSON response; None as an empty one."""
-    body = b"" if data is None else orjson.dumps(data)
-    return raw_answer(status, body)
+    return raw_answer(status, b"" if data is None else encode(data))
+
+
+def encode(data) -> bytes:
+    """`data` as JSON. Sums that PostgreSQL makes of whole numbers are whole numbers again."""
+    return orjson.dumps(data, default=_whole)
+
+
+def _whole(value) -> int:
+    if isinstance(value, Decimal) and value == int(value):
+        return int(value)
+    raise TypeError
+
+
+class Answer(Response):
+    """An answer whose body is at hand, and whose headers are complete as they are."""
+
+    def get_wsgi_headers(self, environ):
+        return self.headers if self.status_code == 200 else super().get_wsgi_headers(environ)
 
 
 def raw_answer(status: int, body: bytes) -> Response:
     """A JSON response from encoded bytes. Answers of GET carry an ETag and honour If-None-Match."""
-    content_type = "application/json" if status < 400 else "application/problem+json"
-    response = Response(body, status=status, content_type=content_type)
-    response.headers["Cache-Control"] = "no-store"
-    if request.method in ("GET", "HEAD") and status == 200:
-        response.set_etag(hashlib.blake2b(body, digest_size=12).hexdigest())
-        response.headers["Cache-Control"] = "private, no-cache"
+    kind = "application/json" if status < 400 else "application/problem+json"
+    if status != 200 or request.method not in ("GET", "HEAD"):
+        return Answer(body, status, [("Content-Type", kind), ("Cache-Control", "no-store")])
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = [("Content-Type", kind), ("Cache-Control", "private, no-cache"), ("ETag", tag)]
+    response = Answer(body, status, headers)
+    if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
 
@@ -121,30 +137,3 @@ def preferred_type(offered: Sequence[str]) -> str:
     """Which of the media types the caller likes best; the first, when it says nothing or likes none of them."""
     wanted = [(name.partition(";")[0].strip(), quality) for name, quality in request.accept_mimetypes]
     return MIMEAccept(wanted).best_match(offered, offered[0])
-
-
-def begin_request() -> None:
-    """Give the request its id (the caller's when it has a sane one) and its start time."""
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    g.started = time.perf_counter()
-
-
-def finish_response(response: Response) -> Response:
-    """Headers that every answer carries."""
-    response.headers["X-Request-ID"] = g.request_id
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
-
-
-def init_app(app: Flask) -> None:
-    """Install the converter and the hooks."""
-    app.url_map.converters["id"] = IdConverter
-    app.url_map.strict_slashes = False
-    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_BODY_BYTES"]
-    hops = app.config["PROXY_HOPS"]
-    if hops:  # only as many as there are: a client can write the header too
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)
-    app.before_request(begin_request)
-    app.after_request(finish_response)

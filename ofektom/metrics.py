@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from flask import Flask, Response, g, request
+from flask import Flask
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, values
 from prometheus_client import exposition as plain
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -64,7 +64,7 @@ _lookup_children: dict[tuple[str, bool], Counter] = {}
 
 
 def observe(endpoint: str, method: str, status: int, seconds: float) -> None:
-    """Count one answered request."""
+    """Count one answered request; those that reach no view share one endpoint, "none"."""
     kind = status // 100
     child = _request_children.get((endpoint, method, kind)) or _request_child(endpoint, method, kind)
     child.observe(seconds)
@@ -75,12 +75,6 @@ def _request_child(endpoint: str, method: str, kind: int) -> Histogram:
     if key not in _request_children:
         _request_children[key] = _requests.labels(key[0], key[1], f"{kind}xx")
     return _request_children[key]
-
-
-def observe_request(response: Response) -> Response:
-    """Count the current request; those that reach no view share one endpoint, "none"."""
-    observe(request.endpoint or "none", request.method, response.status_code, time.perf_counter() - g.started)
-    return response
 
 
 def cache_looked_up(tier: str, hit: bool) -> None:
@@ -221,12 +215,11 @@ def _quantile(share: float, bounds: list[tuple[float, float]]) -> float:
 
 
 def init_app(app: Flask, pool_status: Callable[[], dict[str, int]]) -> None:
-    """Count the application's requests, and keep telling the other workers the state of its pool."""
+    """Keep telling the other workers the state of the application's pool."""
 
     def tell() -> None:
         with app.app_context():
             note_pool(pool_status())
 
-    app.after_request(observe_request)
     tell()
     green.repeat(POOL_SECONDS, tell)

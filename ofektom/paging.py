@@ -18,7 +18,11 @@ def page(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | No
     The query must select `key` under the label "id".
     """
     query = cut(query, key, limit=limit, cursor=cursor, newest_first=newest_first)
-    rows = [dict(row) for row in db.session.execute(query).mappings()]
+    return of_rows([dict(row) for row in db.session.execute(query).mappings()], limit)
+
+
+def of_rows(rows: list[dict], limit: int) -> dict:
+    """The page that `rows` are, `limit` of them and perhaps one more, by which one sees that there are more."""
     more = len(rows) > limit
     rows = rows[:limit]
     return {"items": rows, "next": _encode(rows[-1]["id"]) if more else None}
@@ -30,7 +34,7 @@ def cut(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | Non
     Raises InvalidRequest for a cursor we did not make.
     """
     if cursor is not None:
-        after = _decode(cursor)
+        after = decode(cursor)
         query = query.where(key < after if newest_first else key > after)
     return query.order_by(key.desc() if newest_first else key).limit(limit + 1)
 
@@ -39,7 +43,8 @@ def _encode(value: int) -> str:
     return base64.urlsafe_b64encode(str(value).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> int:
+def decode(cursor: str) -> int:
+    """The key after which the page of `cursor` begins. Raises InvalidRequest for a cursor we did not make."""
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

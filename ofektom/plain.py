@@ -1,7 +1,7 @@
-"""The plain path of the hot reads: a statement compiled once, sent in one round trip, its rows as dictionaries.
+"""The plain path of hot statements: compiled once, their rows as dictionaries, and a read sent in one round trip.
 
-A session's statement costs three round trips (BEGIN, the statement, ROLLBACK) and is put together anew each time. A
-read of one statement needs neither: it is as consistent on its own. Verbs, which decide and write, keep to the session.
+A session's statement is put together anew each time, and a read costs three round trips: BEGIN, it, and ROLLBACK. But a
+single statement needs no transaction to be consistent. Within a verb it belongs to the verb's transaction.
 """
 
 import functools
@@ -20,10 +20,13 @@ _DIALECT = postgresql.dialect(paramstyle="pyformat")
 
 
 def fetch(statement: str, values: dict) -> list[dict]:
-    """The rows of an SQL statement with %(name)s parameters, run on its own outside any transaction.
+    """The rows of an SQL statement with %(name)s parameters: within the verb that runs, else on its own.
 
     Raises the same errors as a session would.
     """
+    if db.session.info.get("in_verb"):
+        db.session.flush()
+        return [dict(row) for row in db.session.connection().exec_driver_sql(statement, values).mappings()]
     engine = db.engine
     for listener in engine.dispatch.before_cursor_execute:
         listener(None, None, statement, values, None, False)

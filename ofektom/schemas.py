@@ -90,6 +90,7 @@ class Currency(fields.String):
     """Beside every amount in an answer: the currency of the business the caller works in."""
 
     _CHECK_ATTRIBUTE = False
+    is_of_request = True
 
     def _serialize(self, value, attr, obj, **kwargs):
         return g.actor.currency

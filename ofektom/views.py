@@ -18,6 +18,7 @@ from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError, fields
 
 from ofektom import auth, database, http, idempotency
+from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
 from ofektom.green import deadline
 
@@ -34,11 +35,13 @@ class OtherAnswer:
     schema: Schema | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
     """What a view declares. `errors` are the problems of its own, beyond those of any view with its access.
 
     `public_for` is for how many seconds any cache may keep what it answers to somebody who shows no credentials.
+    `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
+    remembers them.
     """
 
     function: Callable
@@ -53,12 +56,18 @@ class View:
     errors: Sequence[type[Problem]] = ()
     other_answers: Sequence[OtherAnswer] = ()
     public_for: int | None = None
+    of_caller: bool = False
 
     def __post_init__(self):
         if self.public_for is None:
             return
         if self.access != auth.PUBLIC or self.methods != ("GET",) or self.public_for < 1:
             raise TypeError(f"{self.function.__name__}: public_for=SECONDS is for GETs that anybody may call")
+
+    @functools.cached_property
+    def dump(self) -> Callable:
+        """What makes the answer's dictionaries of what the function returns."""
+        return compiled(self.answer) if self.answer else lambda result: None
 
 
 class Slice(Blueprint):
@@ -141,12 +150,21 @@ def _printable(messages):
 
 
 def _call(view: View, arguments: dict) -> Response:
+    if view.of_caller:
+        return http.raw_answer(view.status, _answer_of_caller(view, arguments))
     result = view.function(**arguments)
     if not isinstance(result, Response):
-        result = http.answer(view.status, view.answer.dump(result) if view.answer else None)
+        result = http.answer(view.status, view.dump(result))
     if view.public_for:
         http.let_caches_keep(result, view.public_for)
     return result
+
+
+def _answer_of_caller(view: View, arguments: dict) -> bytes:
+    answers = auth.current_caller().answers
+    if view not in answers:
+        answers[view] = http.encode(view.dump(view.function(**arguments)))
+    return answers[view]
 
 
 @database.verb

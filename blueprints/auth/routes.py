@@ -48,7 +48,7 @@ def logout_all(actor):
     services.end_all_sessions(actor=actor)
 
 
-@bp.get("/me", access=SIGNED_IN, answer=schemas.MeOut())
+@bp.get("/me", access=SIGNED_IN, answer=schemas.MeOut(), of_caller=True)
 def me(actor):
     """Who you are, where this session works, and what you may do there."""
     permissions = current_app.extensions["grants"].held_by(actor.roles)

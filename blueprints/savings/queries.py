@@ -6,7 +6,7 @@ A `Card` is an account with everything that decides its slots and its money, fet
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.commissions.models import Commission
@@ -16,13 +16,20 @@ from blueprints.savings.rules import MarkingStatus, Plan, Terms
 from blueprints.settings.models import BusinessSettings, Holiday
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
-from ofektom import clock, paging
+from ofektom import clock, paging, plain
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership
 from ofektom.ledger import LedgerAccount
 
 ACCOUNT = tuple(SavingsAccount.__table__.c)
+TERMS = (
+    SavingsTerms.contribution,
+    SavingsTerms.weekdays,
+    SavingsTerms.cycles,
+    SavingsTerms.target_amount,
+    SavingsTerms.end_date,
+)
 RULES = (BusinessSettings.backdating_days, BusinessSettings.reversal_minutes, BusinessSettings.partial_payouts)
 
 
@@ -73,9 +80,8 @@ def _of_account(model) -> ColumnElement[bool]:
 
 
 def _terms():
-    fields = (SavingsTerms.effective_from, SavingsTerms.contribution, SavingsTerms.weekdays)
-    fields += (SavingsTerms.cycles, SavingsTerms.target_amount, SavingsTerms.end_date)
-    rows = func.json_agg(aggregate_order_by(func.json_build_array(*fields), SavingsTerms.id))
+    version = func.json_build_array(SavingsTerms.effective_from, *TERMS)
+    rows = func.json_agg(aggregate_order_by(version, SavingsTerms.id))
     return select(rows).where(_of_account(SavingsTerms)).scalar_subquery()
 
 
@@ -97,34 +103,37 @@ def _holidays():
     return query.scalar_subquery()
 
 
+_CUSTOMER = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
+_MONEY = and_(
+    LedgerAccount.business_id == SavingsAccount.business_id,
+    LedgerAccount.kind == AccountKind.SAVINGS,
+    LedgerAccount.owner_id == SavingsAccount.id,
+)
+_OF_CUSTOMER = (Membership.parent_id.label("collector_id"), Membership.full_name.label("customer_name"))
+
+
+def _visible(actor: Actor, *columns) -> Select:
+    """Columns of accounts, their customers and their money, for the accounts in the actor's sight."""
+    query = select(*columns).select_from(SavingsAccount).join(Membership, _CUSTOMER).join(LedgerAccount, _MONEY)
+    return query.where(SavingsAccount.business_id == actor.business_id, in_sight(actor))
+
+
 def _cards(actor: Actor) -> Select:
     """Every fact of a card, for the accounts in the actor's sight."""
-    customer = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
-    money = and_(
-        LedgerAccount.business_id == SavingsAccount.business_id,
-        LedgerAccount.kind == AccountKind.SAVINGS,
-        LedgerAccount.owner_id == SavingsAccount.id,
-    )
-    return (
-        select(
-            *ACCOUNT,
-            *RULES,
-            LedgerAccount.balance,
-            Membership.parent_id.label("collector_id"),
-            Membership.full_name.label("customer_name"),
-            Membership.status.label("customer_status"),
-            _terms().label("terms"),
-            _paid().label("paid"),
-            _taken().label("taken"),
-            _holidays().label("holidays"),
-            clock.today(actor.timezone).label("today"),
-            clock.now().label("now"),
-        )
-        .join(Membership, customer)
-        .join(LedgerAccount, money)
-        .join(BusinessSettings, BusinessSettings.business_id == SavingsAccount.business_id)
-        .where(SavingsAccount.business_id == actor.business_id, in_sight(actor))
-    )
+    return _visible(
+        actor,
+        *ACCOUNT,
+        *RULES,
+        LedgerAccount.balance,
+        *_OF_CUSTOMER,
+        Membership.status.label("customer_status"),
+        _terms().label("terms"),
+        _paid().label("paid"),
+        _taken().label("taken"),
+        _holidays().label("holidays"),
+        clock.today(actor.timezone).label("today"),
+        clock.now().label("now"),
+    ).join(BusinessSettings, BusinessSettings.business_id == SavingsAccount.business_id)
 
 
 def _card(row) -> Card:
@@ -156,12 +165,17 @@ def _version(effective_from, contribution, weekdays, cycles, target_amount, end_
     return Terms(date.fromisoformat(effective_from), contribution, weekdays, cycles, target_amount, end)
 
 
+@plain.prepared
+def _one_card(actor: Actor) -> Select:
+    return _cards(actor).where(SavingsAccount.id == bindparam("account_id"))
+
+
 def card(actor: Actor, account_id: int) -> Card:
     """One card in the actor's sight; raises NotFound. One statement."""
-    row = db.session.execute(_cards(actor).where(SavingsAccount.id == account_id)).mappings().first()
-    if row is None:
+    rows = _one_card(actor, account_id=account_id)
+    if not rows:
         raise NotFound
-    return _card(row)
+    return _card(rows[0])
 
 
 def locked_card(actor: Actor, account_id: int) -> Card:
@@ -169,12 +183,16 @@ def locked_card(actor: Actor, account_id: int) -> Card:
 
     Two statements: facts fetched together with the lock would be as old as the moment the wait began.
     """
-    lock = select(SavingsAccount.id).where(
-        SavingsAccount.business_id == actor.business_id, SavingsAccount.id == account_id
-    )
-    if db.session.execute(lock.with_for_update(key_share=True)).first() is None:
+    if not _lock(actor, account_id=account_id):
         raise NotFound
     return card(actor, account_id)
+
+
+@plain.prepared
+def _lock(actor: Actor) -> Select:
+    own = SavingsAccount.business_id == actor.business_id
+    query = select(SavingsAccount.id).where(own, SavingsAccount.id == bindparam("account_id"))
+    return query.with_for_update(key_share=True)
 
 
 def is_rolled_over(card: Card) -> bool:
@@ -191,26 +209,58 @@ def cards(actor: Actor, *conditions, limit: int, cursor: str | None) -> tuple[li
     return [_card(row) for row in page["items"]], page["next"]
 
 
+FILTERS = {
+    "account_id": SavingsAccount.id,
+    "customer_id": SavingsAccount.customer_id,
+    "collector_id": Membership.parent_id,
+    "state": SavingsAccount.state,
+    "kind": SavingsAccount.kind,
+    "tracking_number": SavingsAccount.tracking_number,
+}
+
+
+@plain.prepared
+def _summaries(actor: Actor, filters: tuple[str, ...], follows: bool) -> Select:
+    """Summaries of the accounts that have the values of `filters`, at most `most` of them; those after `after`."""
+    query = _visible(actor, *ACCOUNT, LedgerAccount.balance, *_OF_CUSTOMER)
+    query = query.where(*(FILTERS[name] == bindparam(name) for name in filters))
+    if follows:
+        query = query.where(SavingsAccount.id > bindparam("after"))
+    found = query.order_by(SavingsAccount.id).limit(bindparam("most", type_=Integer)).subquery("found")
+
+    def of_found(model):
+        return and_(model.business_id == found.c.business_id, model.account_id == found.c.id)
+
+    latest = select(*TERMS).where(of_found(SavingsTerms)).order_by(SavingsTerms.id.desc()).limit(1).lateral("latest")
+    paid = select(func.count().label("slots_paid"), func.coalesce(func.sum(Marking.amount), 0).label("amount_paid"))
+    paid = paid.where(of_found(Marking), Marking.status == MarkingStatus.PAID).lateral("paid")
+    query = select(found, latest, paid).select_from(found).join(latest, true()).join(paid, true())
+    return query.order_by(found.c.id)
+
+
+def account(actor: Actor, account_id: int) -> dict:
+    """The summary of one account in the actor's sight; raises NotFound. One statement."""
+    rows = _summaries(actor, ("account_id",), False, account_id=account_id, most=1)
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
 def accounts(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
-    """A page of accounts, filtered by customer_id, collector_id, state, kind or tracking_number."""
-    columns = {
-        "customer_id": SavingsAccount.customer_id,
-        "collector_id": Membership.parent_id,
-        "state": SavingsAccount.state,
-        "kind": SavingsAccount.kind,
-        "tracking_number": SavingsAccount.tracking_number,
-    }
-    conditions = [columns[name] == value for name, value in filters.items() if value is not None]
-    page, following = cards(actor, *conditions, limit=limit, cursor=cursor)
-    return {"items": [summary(card) for card in page], "next": following}
+    """A page of accounts, filtered by customer_id, collector_id, state, kind or tracking_number. One statement."""
+    given = {name: value for name, value in filters.items() if value is not None}
+    if cursor is not None:
+        given["after"] = paging.decode(cursor)
+    names = tuple(name for name in given if name in FILTERS)
+    return paging.of_rows(_summaries(actor, names, cursor is not None, most=limit + 1, **given), limit)
 
 
 def summary(card: Card) -> dict:
-    """What a list shows of an account."""
+    """What a list shows of the account of a card."""
     latest = card.plan.latest
-    terms = {name: getattr(latest, name) for name in ("contribution", "cycles", "target_amount", "end_date")}
+    terms = {column.name: getattr(latest, column.name) for column in TERMS}
     paid = [amount for amount, _ in card.plan.paid.values()]
-    return card.row | terms | {"slots_paid": len(paid), "amount_paid": sum(paid), "weekdays": latest.weekdays}
+    return card.row | terms | {"slots_paid": len(paid), "amount_paid": sum(paid)}
 
 
 def sheet(card: Card) -> dict:

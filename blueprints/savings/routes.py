@@ -46,7 +46,7 @@ def open_account(actor, body):
 @bp.get("/<id:account_id>", access="savings.read", answer=ACCOUNT)
 def account(actor, account_id):
     """One savings account."""
-    return queries.summary(queries.card(actor, account_id))
+    return queries.account(actor, account_id)
 
 
 @bp.get("/<id:account_id>/card", access="savings.read", answer=schemas.CardOut())

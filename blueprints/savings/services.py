@@ -121,7 +121,7 @@ def open_account(*, actor: Actor, customer_id: int, label: str | None, **wanted)
     account_id = _store(actor, plan, policy, customer_id=customer_id, label=label)
     facts = _outline(plan, _policy(settings)) | {"customer_id": customer_id, "kind": plan.kind}
     audit.record("savings.opened", "savings_account", account_id, actor=actor, after=facts)
-    return queries.summary(queries.card(actor, account_id))
+    return queries.account(actor, account_id)
 
 
 def _check_customer(actor: Actor, customer_id: int) -> None:
@@ -230,7 +230,7 @@ def _apply_terms(actor: Actor, card: Card, terms: Terms, action: str) -> dict:
         write(card, state=State.IN_PROGRESS)
     before, after = (_facts(version) for version in (card.plan.latest, terms))
     audit.record(action, "savings_account", card.id, actor=actor, before=before, after=after)
-    return queries.summary(queries.card(actor, card.id))
+    return queries.account(actor, card.id)
 
 
 def _facts(terms: Terms) -> dict:
@@ -313,7 +313,7 @@ def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
     after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": settled.total}
     before = {"state": card.row["state"]}
     audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after)
-    return queries.summary(queries.card(actor, card.id))
+    return queries.account(actor, card.id)
 
 
 @verb
@@ -336,7 +336,7 @@ def roll_over(*, actor: Actor, account_id: int, start: date | None) -> dict:
     facts = {"customer_id": card.row["customer_id"], "label": card.row["label"], "rolled_from_id": card.id}
     next_id = _store(actor, plan, policy, **facts)
     audit.record("savings.rolled_over", "savings_account", card.id, actor=actor, after={"next_account_id": next_id})
-    return queries.summary(queries.card(actor, next_id))
+    return queries.account(actor, next_id)
 
 
 def _next_plan(card: Card, begin: date) -> Plan:
