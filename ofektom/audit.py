@@ -9,12 +9,13 @@ from datetime import datetime
 
 import orjson
 from flask import g, has_request_context
-from sqlalchemy import BigInteger, Identity, Index, String, UniqueConstraint, func, insert, select, update
+from sqlalchemy import BigInteger, Identity, Index, String, UniqueConstraint, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ofektom.extensions import db
 from ofektom.identity import Actor, moment, row_id
+from ofektom.plain import Statement
 
 PLATFORM = 0  # the business_id of acts that belong to no business
 GENESIS = "0" * 64
@@ -66,6 +67,17 @@ class AuditSeal(db.Model):
     __table_args__ = (UniqueConstraint("business_id", "position"),)
 
 
+_RECORD = Statement(
+    """
+    INSERT INTO audit_events (business_id, user_id, membership_id, action, object_type, object_id, before, after,
+        request_id)
+    VALUES (%(business_id)s, %(user_id)s, %(membership_id)s, %(action)s, %(object_type)s, %(object_id)s, %(before)s,
+        %(after)s, %(request_id)s)
+    RETURNING id
+    """
+)
+
+
 def record(
     action: str,
     object_type: str,
@@ -90,15 +102,15 @@ def record(
         "action": action,
         "object_type": object_type,
         "object_id": object_id,
-        "before": _plain(before),
-        "after": _plain(after),
+        "before": _json(before),
+        "after": _json(after),
         "request_id": g.get("request_id") if has_request_context() else None,
     }
-    db.session.execute(insert(AuditEvent).values(values))
+    _RECORD.run(values)
 
 
-def _plain(facts: dict | None) -> dict | None:
-    return None if facts is None else orjson.loads(orjson.dumps(facts))
+def _json(facts: dict | None) -> str | None:
+    return None if facts is None else orjson.dumps(facts).decode()
 
 
 def seal(business_id: int) -> int:

@@ -12,16 +12,16 @@ from datetime import datetime
 
 import jwt
 from flask import current_app, g, request
-from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, and_, func, select, update
+from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, func, update
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.http import parse_list_header
 
-from ofektom import audit, callers
+from ofektom import audit, callers, plain
 from ofektom.callers import Caller, Claims
 from ofektom.database import verb
 from ofektom.errors import NotFound, Problem
 from ofektom.extensions import db
-from ofektom.identity import Actor, Business, Membership, MembershipStatus, User, moment, row_id
+from ofektom.identity import Actor, moment, row_id
 
 PUBLIC = "public"  # anybody, signed in or not
 SIGNED_IN = "signed_in"  # whoever has a session, whatever their role
@@ -138,38 +138,29 @@ def _verified(token: str, secret_key: str) -> Claims:
         raise InvalidToken from None
 
 
+_LOAD_ACTOR = plain.Statement(
+    """
+    SELECT u.is_super_admin, b.id AS business_id, m.id AS membership_id, m.role, b.timezone, b.currency
+    FROM sessions s JOIN users u ON u.id = s.user_id
+    LEFT JOIN memberships m ON m.business_id = s.business_id AND m.user_id = u.id AND m.status = 'active'
+    LEFT JOIN businesses b ON b.id = m.business_id AND b.is_active
+    WHERE s.id = %(session_id)s AND s.ended_at IS NULL AND s.expires_at > now()
+      AND u.id = %(user_id)s AND u.is_active AND u.auth_version = %(version)s
+    """
+)
+
+
 def load_actor(user_id: int, session_id: int, version: int) -> Actor | None:
     """The caller behind a token, or None when the session has ended, the user is deactivated or the version is old.
 
     One statement. A membership or business that is no longer active leaves an Actor without a business.
     """
-    in_business = and_(
-        Membership.business_id == Session.business_id,
-        Membership.user_id == User.id,
-        Membership.status == MembershipStatus.ACTIVE,
-    )
-    query = (
-        select(
-            User.is_super_admin,
-            Business.id.label("business_id"),
-            Membership.id.label("membership_id"),
-            Membership.role,
-            Business.timezone,
-            Business.currency,
-        )
-        .select_from(Session)
-        .join(User, User.id == Session.user_id)
-        .outerjoin(Membership, in_business)
-        .outerjoin(Business, and_(Business.id == Membership.business_id, Business.is_active))
-        .where(Session.id == session_id, Session.ended_at.is_(None), Session.expires_at > func.now())
-        .where(User.id == user_id, User.is_active, User.auth_version == version)
-    )
-    row = db.session.execute(query).first()
-    if row is None:
+    rows = _LOAD_ACTOR.run({"user_id": user_id, "session_id": session_id, "version": version})
+    if not rows:
         return None
-    if row.business_id is None:
-        return Actor(user_id, session_id, row.is_super_admin)
-    return Actor(user_id, session_id, **row._mapping)
+    if rows[0]["business_id"] is None:
+        return Actor(user_id, session_id, rows[0]["is_super_admin"])
+    return Actor(user_id, session_id, **rows[0])
 
 
 def current_actor() -> Actor:

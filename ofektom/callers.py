@@ -23,7 +23,7 @@ USER_SECONDS = 300
 BUSINESSES_SECONDS = 600
 MOST_NEARBY = 10_000
 
-_READ = f"""
+_READ = plain.Statement(f"""
     SELECT {HORIZON},
         CASE WHEN s.id IS NOT NULL THEN json_build_object(
             'business_id', s.business_id, 'is_open', s.ended_at IS NULL, 'expires_at', extract(epoch FROM s.expires_at)
@@ -38,7 +38,7 @@ _READ = f"""
          WHERE m.user_id = u.id AND m.status IN ('active', 'invited')) AS businesses,
         (SELECT coalesce(json_agg(m.business_id), '[]') FROM memberships m WHERE m.user_id = u.id) AS all_ids
     FROM users u LEFT JOIN sessions s ON s.id = %(session_id)s AND s.user_id = u.id WHERE u.id = %(user_id)s
-"""
+""")
 
 
 class Claims(NamedTuple):
@@ -118,7 +118,7 @@ def _names(user_id: int, session_id: int) -> tuple[str, str, str]:
 
 
 def _read(claims: Claims, names: tuple[str, str, str]) -> Reading:
-    [row] = plain.fetch(_READ, {"user_id": claims.user_id, "session_id": claims.session_id})
+    [row] = _READ.run({"user_id": claims.user_id, "session_id": claims.session_id})
     places = tuple(CacheKeys.format(CacheKeys.BUSINESS, business_id=business_id) for business_id in row["all_ids"])
     found = [Fact(row["session"]), Fact(row["user"]), Fact(row["businesses"], places)]
     return Reading(row["horizon"], dict(zip(names, found, strict=True)))

@@ -8,11 +8,12 @@ import math
 import re
 import secrets
 from datetime import datetime, timedelta
+from typing import NoReturn
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import current_app
-from sqlalchemy import String, delete, func, or_, text, update
+from sqlalchemy import String, delete, func, or_
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +22,7 @@ from ofektom.database import verb
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.green import off_the_hub
+from ofektom.plain import Statement
 
 PIN_DIGITS = 6
 PASSWORD_CHARACTERS = 12
@@ -138,20 +140,34 @@ class GuessBudget(db.Model):
     locked_until: Mapped[datetime | None] = mapped_column(TIMESTAMP(timezone=True))
 
 
-_SPEND = text(
+def spending(subject: str) -> str:
+    """The SQL of an attempt at `subject`, an SQL expression, that counts as failed: one row, none when it is refused.
+
+    Its parameters are those of `guess_limits`.
     """
-    WITH clock AS (SELECT now() + :offset AS now)
-    INSERT INTO guess_budgets AS g (subject, run, recent) SELECT :subject, 1, ARRAY[now] FROM clock
-    ON CONFLICT (subject) DO UPDATE SET
-        run = g.run + 1,
-        recent = ARRAY(SELECT t FROM unnest(g.recent) t, clock WHERE t > now - :a_day) || EXCLUDED.recent,
-        locked_until = CASE WHEN g.run + 1 >= :free THEN
-            EXCLUDED.recent[1] + least(:longest, :first * power(2, least(g.run + 1 - :free, 20))) END
-    WHERE (g.locked_until IS NULL OR g.locked_until <= EXCLUDED.recent[1])
-      AND (SELECT count(*) FROM unnest(g.recent) t, clock WHERE t > now - :a_day) < :most
-    RETURNING subject
+    return f"""
+        INSERT INTO guess_budgets AS g (subject, run, recent)
+        SELECT {subject}, 1, ARRAY[now() + %(offset)s::interval]
+        ON CONFLICT (subject) DO UPDATE SET
+            run = g.run + 1,
+            recent = ARRAY(SELECT t FROM unnest(g.recent) t WHERE t > EXCLUDED.recent[1] - %(a_day)s::interval)
+                || EXCLUDED.recent,
+            locked_until = CASE WHEN g.run + 1 >= %(free)s::int THEN EXCLUDED.recent[1] + least(%(longest)s::interval,
+                %(first)s::interval * power(2, least(g.run + 1 - %(free)s::int, 20))) END
+        WHERE (g.locked_until IS NULL OR g.locked_until <= EXCLUDED.recent[1])
+          AND %(most)s::bigint > (SELECT count(*) FROM unnest(g.recent) t
+                                  WHERE t > EXCLUDED.recent[1] - %(a_day)s::interval)
+        RETURNING subject
     """
-)
+
+
+def guess_limits() -> dict:
+    """How many guesses there are, and the business clock, for `spending`."""
+    limits = {"free": FREE_FAILURES, "most": FAILURES_A_DAY, "a_day": A_DAY}
+    return limits | {"first": FIRST_LOCK, "longest": LONGEST_LOCK, "offset": current_app.config["CLOCK_OFFSET"]}
+
+
+_SPEND = Statement(spending("%(subject)s::text"))
 
 
 @verb
@@ -161,28 +177,30 @@ def spend_guess(subject: str) -> None:
     Five failures in a row lock for a minute, each further one twice as long up to an hour; never more than 20 in any
     24 hours. Within another verb the count belongs to its transaction: a refusal that `keeps` then keeps it.
     """
-    limits = {
-        "free": FREE_FAILURES,
-        "first": FIRST_LOCK,
-        "longest": LONGEST_LOCK,
-        "most": FAILURES_A_DAY,
-        "a_day": A_DAY,
-    }
-    values = {"subject": subject, "offset": current_app.config["CLOCK_OFFSET"]} | limits
-    if db.session.execute(_SPEND, values).first() is None:
-        budget, now = db.session.get(GuessBudget, subject), clock.read_now()
-        oldest = budget.recent[-FAILURES_A_DAY:][0]
-        free_at = max(budget.locked_until or now, oldest + A_DAY if len(budget.recent) >= FAILURES_A_DAY else now)
-        raise TooManyGuesses(retry_after=max(1, math.ceil((free_at - now).total_seconds())))
+    if not _SPEND.run({"subject": subject} | guess_limits()):
+        refuse_guess(subject)
+
+
+def refuse_guess(subject: str) -> NoReturn:
+    """Raise TooManyGuesses, with the time until the next one."""
+    budget, now = db.session.get(GuessBudget, subject), clock.read_now()
+    oldest = budget.recent[-FAILURES_A_DAY:][0]
+    free_at = max(budget.locked_until or now, oldest + A_DAY if len(budget.recent) >= FAILURES_A_DAY else now)
+    raise TooManyGuesses(retry_after=max(1, math.ceil((free_at - now).total_seconds())))
+
+
+# What gives the attempt at %(subject)s back that turned out right, and ends the run of failures.
+REFUND = """
+    UPDATE guess_budgets SET run = 0, locked_until = NULL, recent = trim_array(recent, 1)
+    WHERE subject = %(subject)s AND cardinality(recent) > 0 RETURNING subject
+"""
+_REFUND = Statement(REFUND)
 
 
 @verb
 def refund_guess(subject: str) -> None:
     """Take back the attempt that turned out right and end the run of failures."""
-    last = func.cardinality(GuessBudget.recent)
-    values = {"run": 0, "locked_until": None, "recent": func.trim_array(GuessBudget.recent, 1)}
-    spent = update(GuessBudget).where(GuessBudget.subject == subject, last > 0).values(values)
-    db.session.execute(spent.execution_options(synchronize_session=False))
+    _REFUND.run({"subject": subject})
 
 
 def prove(subject: str, secret: str, hashed: str | None) -> bool:

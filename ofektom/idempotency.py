@@ -9,9 +9,10 @@ import re
 from datetime import timedelta
 
 import orjson
+import psycopg2
 from flask import Response, request
-from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, delete, func, select, update
-from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
+from sqlalchemy import BigInteger, ForeignKey, LargeBinary, String, delete, func
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +20,7 @@ from ofektom import http
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.identity import Actor
+from ofektom.plain import Statement
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -60,37 +62,50 @@ def read_key() -> str:
     return key
 
 
+_CLAIM = Statement(
+    """
+    INSERT INTO idempotency_keys (user_id, key, fingerprint) VALUES (%(user_id)s, %(key)s, %(fingerprint)s)
+    ON CONFLICT DO NOTHING RETURNING key
+    """
+)
+_FIND = Statement(
+    "SELECT fingerprint, status, body FROM idempotency_keys WHERE user_id = %(user_id)s AND key = %(key)s"
+)
+_FINISH = Statement(
+    """
+    UPDATE idempotency_keys SET status = %(status)s, body = %(body)s
+    WHERE user_id = %(user_id)s AND key = %(key)s RETURNING key
+    """
+)
+
+
 def begin(actor: Actor, key: str, body: dict) -> Response | None:
     """Claim `key` for this transaction, or return the answer it was given before.
 
     Raises KeyReused when the key belongs to another request, StillRunning when that request does not end in time.
     """
+    mine = {"user_id": actor.user_id, "key": key}
     fingerprint = _fingerprint(actor, body)
-    values = {"user_id": actor.user_id, "key": key, "fingerprint": fingerprint}
-    claim = insert(IdempotencyKey).values(values).on_conflict_do_nothing().returning(IdempotencyKey.key)
     try:
-        claimed = db.session.execute(claim).first()
+        claimed = _CLAIM.run(mine | {"fingerprint": fingerprint})
     except OperationalError as error:
         if getattr(error.orig, "pgcode", None) == _LOCK_TIMEOUT:
             raise StillRunning from error
         raise
     if claimed:
         return None
-    mine = (IdempotencyKey.user_id == actor.user_id) & (IdempotencyKey.key == key)
-    columns = (IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.body)
-    stored = db.session.execute(select(*columns).where(mine)).one()
-    if stored.fingerprint != fingerprint:
+    [stored] = _FIND.run(mine)
+    if stored["fingerprint"] != fingerprint:
         raise KeyReused
-    replay = http.raw_answer(stored.status, bytes(stored.body))
+    replay = http.raw_answer(stored["status"], bytes(stored["body"]))
     replay.headers["Idempotency-Replayed"] = "true"
     return replay
 
 
 def finish(actor: Actor, key: str, response: Response) -> None:
     """Keep the answer beside the key, in the same transaction as the act."""
-    mine = (IdempotencyKey.user_id == actor.user_id) & (IdempotencyKey.key == key)
-    values = {"status": response.status_code, "body": response.get_data()}
-    db.session.execute(update(IdempotencyKey).where(mine).values(values))
+    answer = {"status": response.status_code, "body": psycopg2.Binary(response.get_data())}
+    _FINISH.run({"user_id": actor.user_id, "key": key} | answer)
 
 
 def forget(days: int) -> int:

@@ -23,8 +23,6 @@ from sqlalchemy import (
     Subquery,
     UniqueConstraint,
     select,
-    text,
-    tuple_,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -35,6 +33,7 @@ from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.identity import moment, row_id, tenant_id, within_tenant
 from ofektom.money import MAX_AMOUNT
+from ofektom.plain import Statement
 
 NOBODY = 0  # the owner_id of the accounts that belong to the business itself
 
@@ -177,8 +176,8 @@ def post(act: Act, *entries: Entry) -> dict[str, int]:
     if not all(entry.movements for entry in entries):
         raise ValueError("an entry without movements is no entry")
     rows = _lock(act.business_id, {side for _, move in movements for side in (move.source, move.destination)})
-    ids = {account: row.id for account, row in rows.items()}
-    balances = {account: row.balance for account, row in rows.items()}
+    ids = {account: row["id"] for account, row in rows.items()}
+    balances = {account: row["balance"] for account, row in rows.items()}
     postings = []
     for reference, (source, destination, amount) in movements:
         balances[source] -= amount
@@ -188,17 +187,20 @@ def post(act: Act, *entries: Entry) -> dict[str, int]:
     return _write(act, entries, postings, {ids[account]: balance for account, balance in balances.items()})
 
 
-def _lock(business_id: int, accounts: set[Account]) -> dict:
-    columns = (LedgerAccount.kind, LedgerAccount.owner_id, LedgerAccount.id)
-    bounds = (LedgerAccount.balance, LedgerAccount.floor, LedgerAccount.ceiling)
-    named = tuple_(LedgerAccount.kind, LedgerAccount.owner_id).in_([tuple(account) for account in accounts])
-    query = (
-        select(*columns, *bounds)
-        .where(LedgerAccount.business_id == business_id, named)
-        .order_by(LedgerAccount.id)
-        .with_for_update(key_share=True)
-    )
-    rows = {Account(row.kind, row.owner_id): row for row in db.session.execute(query)}
+_LOCK = Statement(
+    """
+    SELECT a.kind, a.owner_id, a.id, a.balance, a.floor, a.ceiling FROM ledger_accounts a
+    WHERE a.business_id = %(business_id)s AND (a.kind, a.owner_id) IN (
+        SELECT n.kind, n.owner_id FROM unnest(%(kinds)s::text[], %(owner_ids)s::bigint[]) AS n (kind, owner_id))
+    ORDER BY a.id FOR NO KEY UPDATE OF a
+    """
+)
+
+
+def _lock(business_id: int, accounts: set[Account]) -> dict[Account, dict]:
+    kinds, owner_ids = ([str(account.kind) for account in accounts], [account.owner_id for account in accounts])
+    locked = _LOCK.run({"business_id": business_id, "kinds": kinds, "owner_ids": owner_ids})
+    rows = {Account(row["kind"], row["owner_id"]): row for row in locked}
     missing = accounts - rows.keys()
     if missing:
         raise LookupError(f"ledger accounts were never opened: {sorted(missing)}")
@@ -208,32 +210,34 @@ def _lock(business_id: int, accounts: set[Account]) -> dict:
 def _check_bounds(rows: dict, balances: dict[Account, int]) -> None:
     """Say which account is short. The check constraint would refuse as well, but without its name."""
     for account, row in rows.items():
-        low = row.floor is not None and balances[account] < row.floor
-        high = row.ceiling is not None and balances[account] > row.ceiling
+        low = row["floor"] is not None and balances[account] < row["floor"]
+        high = row["ceiling"] is not None and balances[account] > row["ceiling"]
         if low or high:
-            raise InsufficientFunds(account=account.kind, available=abs(row.balance))
+            raise InsufficientFunds(account=account.kind, available=abs(row["balance"]))
 
 
-_WRITE = text(
+_WRITE = Statement(
     """
     WITH entry AS (
         INSERT INTO ledger_entries (business_id, kind, reference, reverses_id, membership_id, business_day, at)
-        SELECT :business_id, e.kind, e.reference, e.reverses_id, :membership_id, :business_day, :at
-        FROM unnest(CAST(:kinds AS text[]), CAST(:references AS text[]), CAST(:reverses_ids AS bigint[]))
+        SELECT %(business_id)s::bigint, e.kind, e.reference, e.reverses_id, %(membership_id)s::bigint,
+            %(business_day)s::date, %(at)s::timestamptz
+        FROM unnest(%(kinds)s::text[], %(references)s::text[], %(reverses_ids)s::bigint[])
              WITH ORDINALITY AS e (kind, reference, reverses_id, n)
         ORDER BY e.n
         RETURNING id, reference
     ), balances AS (
         UPDATE ledger_accounts a SET balance = n.balance
-        FROM unnest(CAST(:account_ids AS bigint[]), CAST(:balances AS bigint[])) AS n (id, balance)
-        WHERE a.business_id = :business_id AND a.id = n.id
+        FROM unnest(%(account_ids)s::bigint[], %(balances)s::bigint[]) AS n (id, balance)
+        WHERE a.business_id = %(business_id)s AND a.id = n.id
     ), postings AS (
         INSERT INTO ledger_postings
             (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
-        SELECT :business_id, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance, p.destination_balance
-        FROM unnest(CAST(:posting_references AS text[]), CAST(:source_ids AS bigint[]),
-                    CAST(:destination_ids AS bigint[]), CAST(:amounts AS bigint[]),
-                    CAST(:source_balances AS bigint[]), CAST(:destination_balances AS bigint[]))
+        SELECT %(business_id)s::bigint, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance,
+            p.destination_balance
+        FROM unnest(%(posting_references)s::text[], %(source_ids)s::bigint[],
+                    %(destination_ids)s::bigint[], %(amounts)s::bigint[],
+                    %(source_balances)s::bigint[], %(destination_balances)s::bigint[])
              WITH ORDINALITY
              AS p (reference, source_id, destination_id, amount, source_balance, destination_balance, n)
         JOIN entry ON entry.reference = p.reference
@@ -259,7 +263,7 @@ def _write(act: Act, entries: Sequence[Entry], postings: list[tuple], balances: 
         "account_ids": list(balances),
         "balances": list(balances.values()),
     }
-    return {row.reference: row.id for row in db.session.execute(_WRITE, values | columns)}
+    return {row["reference"]: row["id"] for row in _WRITE.run(values | columns)}
 
 
 def reversal(business_id: int, entry_id: int, kind: str, reference: str) -> Entry:

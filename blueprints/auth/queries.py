@@ -3,14 +3,33 @@
 from sqlalchemy import and_, func, select
 
 from ofektom.auth import Session
+from ofektom.credentials import guess_limits, spending
 from ofektom.extensions import db
 from ofektom.identity import Business, Membership, MembershipStatus, Role, User
+from ofektom.plain import Statement
+
+_ATTEMPT = {
+    column: Statement(
+        f"""
+        WITH found AS (SELECT id, secret_hash, auth_version, is_active FROM users WHERE {column} = %(login)s::text),
+        subject AS (SELECT coalesce((SELECT 'user:' || id FROM found), %(stranger)s::text) AS name),
+        spent AS ({spending("(SELECT name FROM subject)")})
+        SELECT found.*, subject.name AS subject, EXISTS (SELECT FROM spent) AS may_try
+        FROM subject LEFT JOIN found ON true
+        """
+    )
+    for column in ("username", "phone", "email")
+}
 
 
-def find_user(column: str, value: str):
-    """The row of the user whose `column` (username, phone or email) is `value`, or None."""
-    columns = (User.id, User.secret_hash, User.secret_kind, User.auth_version, User.is_active)
-    return db.session.execute(select(*columns).where(getattr(User, column) == value)).first()
+def attempt(column: str, login: str, stranger: str) -> dict:
+    """Who signs in with `login` (their username, phone or email), with a guess at them spent already.
+
+    The row of the user, all None for nobody; `subject`, whose guess it was (`stranger`'s for nobody); and `may_try`,
+    whether there was one left.
+    """
+    [found] = _ATTEMPT[column].run({"login": login, "stranger": stranger} | guess_limits())
+    return found
 
 
 def active_membership(user_id: int, business_id: int):
@@ -22,19 +41,6 @@ def active_membership(user_id: int, business_id: int):
         .where(Membership.status == MembershipStatus.ACTIVE)
     )
     return db.session.execute(query).first()
-
-
-def usual_business(user_id: int) -> int | None:
-    """The business a new session starts in: the one the user's latest session was in, else their first."""
-    latest = select(func.max(Session.id)).where(Session.user_id == user_id, Session.business_id == Business.id)
-    query = (
-        select(Business.id)
-        .join(Membership, Membership.business_id == Business.id)
-        .where(Membership.user_id == user_id, Membership.status == MembershipStatus.ACTIVE, Business.is_active)
-        .order_by(latest.scalar_subquery().desc().nulls_last(), Business.id)
-        .limit(1)
-    )
-    return db.session.scalar(query)
 
 
 def is_admin_anywhere(user_id: int) -> bool:

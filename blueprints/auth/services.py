@@ -17,35 +17,63 @@ from ofektom.database import verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, User
+from ofektom.plain import Statement
 
 
 def log_in(*, login: str, secret: str, device: str | None, address: str | None) -> dict:
-    """Open a session. Raises WrongCredentials (whatever was wrong) or TooManyGuesses."""
-    user = _prove(*normal_login(login), secret)
-    return _open_session(user_id=user.id, version=user.auth_version, device=device, address=address)
+    """Open a session. Raises WrongCredentials (whatever was wrong) or TooManyGuesses.
 
-
-def _prove(column: str, value: str, secret: str):
-    """The user who knows `secret`. An unknown login costs the same time and the same guesses as a known one."""
-    user = queries.find_user(column, value)
-    db.session.rollback()  # hand the connection back before hashing
-    subject = f"user:{user.id}" if user else f"login:{credentials.hash_token(value)}"
-    if not credentials.prove(subject, secret, user.secret_hash if user and user.is_active else None):
+    An unknown login costs the same time and the same guesses as a known one.
+    """
+    column, value = normal_login(login)
+    user = queries.attempt(column, value, f"login:{credentials.hash_token(value)}")
+    if not user["may_try"]:
+        credentials.refuse_guess(user["subject"])
+    if not credentials.verify_secret(secret, user["secret_hash"] if user["is_active"] else None):
         raise WrongCredentials
-    return user
+    return _open_session(user=user, device=device, address=address)
+
+
+# In the business their latest session was in, else their first.
+_OPEN_SESSION = Statement(
+    f"""
+    WITH refunded AS ({credentials.REFUND}),
+    place AS (
+        SELECT b.id FROM businesses b JOIN memberships m ON m.business_id = b.id
+        WHERE m.user_id = %(user_id)s AND m.status = 'active' AND b.is_active
+        ORDER BY (SELECT max(s.id) FROM sessions s WHERE s.user_id = %(user_id)s AND s.business_id = b.id)
+            DESC NULLS LAST, b.id
+        LIMIT 1
+    ), session AS (
+        INSERT INTO sessions (user_id, business_id, device, address, expires_at)
+        SELECT u.id, (SELECT id FROM place), %(device)s, %(address)s, now() + %(lifetime)s::interval
+        FROM users u WHERE u.id = %(user_id)s AND u.is_active AND u.auth_version = %(version)s
+        RETURNING id, business_id
+    ), token AS (INSERT INTO refresh_tokens (session_id, token_hash) SELECT id, %(token_hash)s FROM session)
+    SELECT id, business_id FROM session
+    """
+)
 
 
 @verb
-def _open_session(*, user_id: int, version: int, device: str | None, address: str | None) -> dict:
-    business_id = queries.usual_business(user_id)
-    lifetime = timedelta(days=current_app.config["REFRESH_TOKEN_DAYS"])
-    session = Session(user_id=user_id, business_id=business_id, device=device, address=address)
-    session.expires_at = func.now() + lifetime
-    db.session.add(session)
-    db.session.flush()
-    actor = Actor(user_id, session.id, False)
-    audit.record("auth.login", "session", session.id, actor=actor, business_id=business_id, after={"device": device})
-    return _tokens(user_id, session.id, version, _new_refresh_token(session.id))
+def _open_session(*, user: dict, device: str | None, address: str | None) -> dict:
+    refresh_token = credentials.new_token()
+    values = {
+        "user_id": user["id"],
+        "version": user["auth_version"],
+        "subject": user["subject"],
+        "device": device,
+        "address": address,
+        "lifetime": timedelta(days=current_app.config["REFRESH_TOKEN_DAYS"]),
+        "token_hash": credentials.hash_token(refresh_token),
+    }
+    opened = _OPEN_SESSION.run(values)
+    if not opened:  # deactivated, or their secret changed, while it was verified
+        raise WrongCredentials
+    session_id, business_id = opened[0]["id"], opened[0]["business_id"]
+    actor = Actor(user["id"], session_id, False)
+    audit.record("auth.login", "session", session_id, actor=actor, business_id=business_id, after={"device": device})
+    return _tokens(user["id"], session_id, user["auth_version"], refresh_token)
 
 
 def _new_refresh_token(session_id: int) -> str:

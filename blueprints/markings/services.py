@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Date, SmallInteger, func, insert, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import select, update
 
 from blueprints.commissions.rules import Charge, outdated
 from blueprints.commissions.services import give_back
@@ -24,6 +23,7 @@ from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, MembershipStatus, Role
 from ofektom.ledger import Account, AlreadyReversed, Entry, InsufficientFunds, Movement
+from ofektom.plain import Statement
 
 
 @verb
@@ -75,33 +75,41 @@ def _cash_entries(actor: Actor, card: Card, filling: Filling, reference: str) ->
     return [Entry("marking.cash", reference, [Movement(source, destination, filling.cash)])]
 
 
+_COLLECT = Statement(
+    """
+    WITH collection AS (
+        INSERT INTO collections (business_id, account_id, collector_id, method, amount, credit_change, collected_on,
+            client_time, entry_id, at)
+        VALUES (%(business_id)s, %(account_id)s, %(collector_id)s, %(method)s, %(amount)s, %(credit_change)s,
+            %(collected_on)s, %(client_time)s, %(entry_id)s, %(at)s)
+        RETURNING business_id, account_id, id
+    ), marked AS (
+        INSERT INTO markings (business_id, account_id, collection_id, slot_date, amount, cycle, status)
+        SELECT c.business_id, c.account_id, c.id, slots.date, slots.amount, slots.cycle, 'paid'
+        FROM collection c, unnest(%(dates)s::date[], %(amounts)s::bigint[], %(cycles)s::smallint[])
+            AS slots (date, amount, cycle)
+    )
+    SELECT id FROM collection
+    """
+)
+
+
 def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> int:
     """The collection and its markings, in one statement; returns the collection's id."""
     values = {
         "business_id": card.business_id,
         "account_id": card.id,
         "collector_id": actor.membership_id,
-        "method": Method.CASH,
+        "method": Method.CASH.value,
         "amount": filling.cash,
         "credit_change": filling.credit_change,
         "at": card.now,
+        "dates": [slot.date for slot in filling.slots],
+        "amounts": [slot.amount for slot in filling.slots],
+        "cycles": [slot.cycle for slot in filling.slots],
     }
-    collection = insert(Collection).values(values | facts).returning(Collection.id).cte("collection")
-    slots = (
-        func.unnest(
-            db.cast([slot.date for slot in filling.slots], ARRAY(Date)),
-            db.cast([slot.amount for slot in filling.slots], ARRAY(BigInteger)),
-            db.cast([slot.cycle for slot in filling.slots], ARRAY(SmallInteger)),
-        )
-        .table_valued("date", "amount", "cycle", name="slots")
-        .render_derived()
-    )
-    account, paid = db.literal(card.id), db.literal(MarkingStatus.PAID.value)
-    business = db.literal(card.business_id)
-    rows = select(business, account, collection.c.id, slots.c.date, slots.c.amount, slots.c.cycle, paid)
-    names = ["business_id", "account_id", "collection_id", "slot_date", "amount", "cycle", "status"]
-    marked = insert(Marking).from_select(names, rows.select_from(collection).join(slots, db.true())).cte("marked")
-    return db.session.scalar(select(collection.c.id).add_cte(marked))
+    [row] = _COLLECT.run(values | facts)
+    return row["id"]
 
 
 def _with_paid(card: Card, filling: Filling) -> Card:

@@ -6,7 +6,7 @@ A `Card` is an account with everything that decides its slots and its money, fet
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, and_, bindparam, cast, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.commissions.models import Commission
@@ -232,7 +232,8 @@ def _summaries(actor: Actor, filters: tuple[str, ...], follows: bool) -> Select:
         return and_(model.business_id == found.c.business_id, model.account_id == found.c.id)
 
     latest = select(*TERMS).where(of_found(SavingsTerms)).order_by(SavingsTerms.id.desc()).limit(1).lateral("latest")
-    paid = select(func.count().label("slots_paid"), func.coalesce(func.sum(Marking.amount), 0).label("amount_paid"))
+    total = cast(func.coalesce(func.sum(Marking.amount), 0), BigInteger)
+    paid = select(func.count().label("slots_paid"), total.label("amount_paid"))
     paid = paid.where(of_found(Marking), Marking.status == MarkingStatus.PAID).lateral("paid")
     query = select(found, latest, paid).select_from(found).join(latest, true()).join(paid, true())
     return query.order_by(found.c.id)

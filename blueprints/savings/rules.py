@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
 
 from blueprints.commissions.rules import CycleState
 from blueprints.settings.rules import CycleKind
@@ -94,8 +96,7 @@ class Terms:
     end_date: date | None = None
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One collection day. `amount` in minor units; `cycle` counts from 1."""
 
     date: date
@@ -130,6 +131,10 @@ class Plan:
 
     def slots(self) -> list[Slot]:
         """Every slot by date: the paid ones as they were paid, the open ones as the terms say."""
+        return self._slots
+
+    @cached_property
+    def _slots(self) -> list[Slot]:
         if self.ended_on is not None:
             return [Slot(day, *self.paid[day], paid=True) for day in sorted(self.paid)]
         return self._target_slots() if self.kind == PlanKind.TARGET else self._daily_slots()
@@ -146,8 +151,8 @@ class Plan:
 
     def in_force(self, day: date) -> Terms:
         """The version of the terms that applies on `day`."""
-        chosen = self.versions[0]
-        for version in self.versions:
+        chosen, *later = self.versions
+        for version in later:
             if version.effective_from <= day:
                 chosen = version
         return chosen
@@ -187,13 +192,8 @@ class Plan:
         if self.cycle_kind == CycleKind.CALENDAR_MONTH:
             return lambda day: months_between(self.start, day) + 1
         filled = Counter(cycle for _, cycle in self.paid.values())
-
-        def next_cycle(_day: date) -> int:
-            cycle = next(number for number in itertools.count(1) if filled[number] < self.cycle_days)
-            filled[cycle] += 1
-            return cycle
-
-        return next_cycle
+        places = (cycle for cycle in itertools.count(1) for _ in range(self.cycle_days - filled[cycle]))
+        return lambda _day: next(places)
 
     def _target_slots(self) -> list[Slot]:
         days = list(self._days(max(self.latest.end_date, max(self.paid, default=self.start))))

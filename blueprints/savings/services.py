@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from blueprints.commissions.rules import Charge, Policy, check_first_mark, due
@@ -36,6 +36,7 @@ from ofektom.database import verb
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role
 from ofektom.ledger import Act, Entry
+from ofektom.plain import Statement
 
 A_YEAR = timedelta(days=366)
 POLICY = ("commission_kind", "commission_value", "commission_cap", "commission_earned", "agent_share")
@@ -237,14 +238,18 @@ def _facts(terms: Terms) -> dict:
     return readable({name: value for name, value in vars(terms).items() if value is not None})
 
 
+_WRITE = Statement(
+    """
+    UPDATE savings_accounts SET state = %(state)s, credit = %(credit)s, ended_on = %(ended_on)s
+    WHERE business_id = %(business_id)s AND id = %(id)s RETURNING id
+    """
+)
+
+
 def write(card: Card, **columns) -> None:
-    """Write columns of the account's row, if they say anything new."""
-    changes = {name: value for name, value in columns.items() if value != card.row[name]}
-    if not changes:
-        return
-    mine = (SavingsAccount.business_id == card.business_id) & (SavingsAccount.id == card.id)
-    statement = update(SavingsAccount).where(mine).values(changes)
-    db.session.execute(statement.execution_options(synchronize_session=False))
+    """Write state, credit or ended_on of the account's row, if that says anything new."""
+    if any(value != card.row[name] for name, value in columns.items()):
+        _WRITE.run({name: card.row[name] for name in _WRITE.names} | columns)
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,14 @@ def _change_secret():
 def _caller():
     """The statement itself, for it does not go through SQLAlchemy, which would tell us of it."""
     names = {"user_id": CUSTOMER_ID, "session_id": CUSTOMER_ID}
-    return db.session.connection().exec_driver_sql(callers._READ, names).all()
+    return db.session.connection().exec_driver_sql(callers._READ.text, names).all()
+
+
+def _open_session():
+    """The statement itself, for within a verb only its name is sent."""
+    values = {"user_id": CUSTOMER_ID, "subject": "user:1", "version": 1, "lifetime": "1 day", "token_hash": "0" * 64}
+    names = dict.fromkeys(signing._OPEN_SESSION.names) | values
+    return db.session.connection().exec_driver_sql(signing._OPEN_SESSION.text, names).all()
 
 
 def _latest_receipt():
@@ -161,7 +168,7 @@ NEEDS: dict[str, list[Query]] = {
     "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
     "ix_memberships_user_id": [
         CALLER,
-        Query("auth.queries.usual_business()", lambda: sign_ins.usual_business(CUSTOMER_ID)),
+        Query("auth.services.log_in()", _open_session),
         Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
     ],
     "ix_payment_requests_business_id_account_id_id": [_requests(account_id=ACCOUNT_ID)],
@@ -196,7 +203,7 @@ BY_CONSTRAINT = [
     _events(),
     GIVE_BACK,
     Query("markings.queries.receipt()", _latest_receipt),
-    Query("auth.queries.find_user()", lambda: sign_ins.find_user("phone", PHONE)),
+    Query("auth.queries.attempt()", lambda: sign_ins.attempt("phone", PHONE, "login:0")),
     Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
     Query("ofektom.credentials.spend_guess()", lambda: credentials.spend_guess("user:1")),
     Query("users.queries.invitation()", lambda: users.invitation("0" * 64)),

@@ -21,7 +21,7 @@ PINNED = {
     "audit.platform_events": 1,
     "auth.change_secret": 10,
     "auth.end_session": 3,
-    "auth.login": 7,
+    "auth.login": 3,
     "auth.logout": 3,
     "auth.logout_all": 3,
     "auth.me": 0,

@@ -23,6 +23,7 @@ def by_place(app):
     def without_index(dbapi_connection, *_):
         with dbapi_connection.cursor() as cursor:
             cursor.execute(NO_INDEX)
+        dbapi_connection.commit()
 
     with app.app_context():
         engine = db.engine

@@ -96,7 +96,7 @@ def test_a_read_survives_connections_that_died_while_idle(cast):
 
 
 def test_a_read_that_is_cut_says_so(cast):
-    with cut_at_statement(cast.app, 1):
+    with cut_at_statement(cast.app, 0):
         answer = cast.ada.get("/savings")
     assert_apology(answer, "database.unavailable")
     assert cast.ada.get("/savings").status == 200

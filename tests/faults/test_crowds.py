@@ -80,7 +80,7 @@ def warm_up(cast: Cast, crowd: ThreadPoolExecutor, wires: list[Wire], kept: int)
         db.engine.dispose()  # this process' own are not to be counted
 
     def ready() -> bool:
-        list(crowd.map(lambda wire: wire.get("/api/v1/auth/me"), wires))
+        list(crowd.map(lambda wire: wire.get("/api/v1/business"), wires))
         with administrator(cast.app) as sql:
             sql.execute(OURS)
             return sql.fetchone() == (kept,)
@@ -101,7 +101,7 @@ def test_five_hundred_ask_for_fifty_connections(cast, url, settings, tmp_path):
                 live.append(timed(lambda: chidi.get("/livez")))
                 time.sleep(0.02)
             waiting = sum(not future.done() for future in asked)
-        again, recovery = timed(lambda: chidi.get("/api/v1/auth/me"))
+        again, recovery = timed(lambda: chidi.get("/api/v1/business"))
         replies = [future.result() for future in asked]
     refused = [(reply, seconds) for reply, seconds in replies if reply.status != 201]
     lines = map(json.loads, (tmp_path / "log").read_text().splitlines())
@@ -137,7 +137,7 @@ def test_three_instances_never_have_more_connections_than_theirs(cast, url, sett
             wait_until(lambda: sum(not future.done() for future in asked) <= limit)
             full = max(counts)
         assert {future.result().status for future in asked} == {201, 503}
-        statuses = Counter(crowd.map(lambda wire: wire.get("/api/v1/auth/me").status, wires))
+        statuses = Counter(crowd.map(lambda wire: wire.get("/api/v1/business").status, wires))
     print(f"{full} connections when full, {max(counts)} at most in {len(counts)} counts; {statuses}")
     assert statuses == {200: len(wires)}
     assert limit * 0.8 < full <= max(counts) <= limit

@@ -46,7 +46,7 @@ def service(cast, url, settings, port, tmp_path_factory):
     with gunicorn(settings, url, port, log, REQUEST_DEADLINE_SECONDS=str(DEADLINE_SECONDS)) as server:
         wait_until(lambda: len(server.children()) == 2)
         with ThreadPoolExecutor(SLOW) as crowd:
-            replies = crowd.map(lambda _: Wire(port, cast.ada.token).get("/api/v1/auth/me"), range(3 * SLOW))
+            replies = crowd.map(lambda _: Wire(port, cast.ada.token).get("/api/v1/business"), range(3 * SLOW))
             assert {reply.status for reply in replies} == {200}
         yield server
 
@@ -70,7 +70,7 @@ def test_slow_queries_hold_up_nobody_else(cast, chidi):
         slow = [crowd.submit(timed, lambda account=account: chidi.mark(account)) for account in accounts]
         quick = []
         while not all(future.done() for future in slow):
-            quick.append(timed(lambda: chidi.get("/api/v1/auth/me")))
+            quick.append(timed(lambda: chidi.get("/api/v1/business")))
     replies = [future.result() for future in slow]
     assert {reply.body["code"] for reply, _ in replies} == {"database.busy"}
     assert all(LOCK_SECONDS * 0.9 < seconds < 2 * LOCK_SECONDS for _, seconds in replies)
@@ -87,7 +87,7 @@ def test_a_frozen_postgres_is_given_up_at_the_deadline(cast, chidi, data_dir):
     path = f"/api/v1/savings/{account['id']}/markings"
     with ThreadPoolExecutor(8) as crowd:
         with frozen(postmaster(data_dir)):
-            asked = [crowd.submit(timed, lambda: chidi.get("/api/v1/auth/me")) for _ in range(4)]
+            asked = [crowd.submit(timed, lambda: chidi.get("/api/v1/business")) for _ in range(4)]
             asked.append(crowd.submit(timed, lambda: chidi.ask("POST", path, {"days": 1}, key)))
             health = crowd.submit(timed, lambda: chidi.get("/health"))
             ready = crowd.submit(timed, lambda: chidi.get("/readyz"))
@@ -95,7 +95,7 @@ def test_a_frozen_postgres_is_given_up_at_the_deadline(cast, chidi, data_dir):
             live = [timed(lambda: chidi.get("/livez")) for _ in range(10)]
             replies = [future.result() for future in asked]
             unhealthy, seconds = health.result()
-        wait_until(lambda: chidi.get("/api/v1/auth/me").status == 200)
+        wait_until(lambda: chidi.get("/api/v1/business").status == 200)
     assert {reply.status for reply, _ in live} == {200}
     assert max(seconds for _, seconds in live) < 1
     assert {reply.status for reply, _ in replies} == {503}
