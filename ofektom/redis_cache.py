@@ -5,35 +5,32 @@ under that key is ever read back: not a pickle, not somebody else's entry, not a
 """
 
 import hashlib
-import logging
-import threading
-import time
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from datetime import timedelta
 
 import orjson
 import redis
 from cachelib.serializers import JSONSerializer
 from flask import Flask
-from flask_caching.backends.rediscache import RedisCache
-from redis.backoff import NoBackoff
-from redis.cluster import ClusterNode, RedisCluster
-from redis.retry import Retry
-from redis.sentinel import Sentinel
+from flask_caching.backends.base import BaseCache
 
 from ofektom import metrics
+from ofektom.redis_servers import FAILURES_TO_OPEN, OPEN_SECONDS, PATIENCE_SECONDS, Cluster, Single, connect, is_answer
 
-log = logging.getLogger(__name__)
+__all__ = ["FAILURES_TO_OPEN", "OPEN_SECONDS", "PATIENCE_SECONDS", "GuardedRedisCache", "Json"]
 
-CONNECTIONS = 50  # of each process
-PATIENCE_SECONDS = 0.05  # for a connection, for a place in the pool, for an answer
-FAILURES_TO_OPEN = 3
-OPEN_SECONDS = 1.0
 SEAL_BYTES = 16
 SCANNED_AT_ONCE = 500
+LONGEST_LIFE_SECONDS = 366 * 86_400
+SUMMED = ("connected_clients", "used_memory", "keyspace_hits", "keyspace_misses")
 
 
 class Json(JSONSerializer):
-    """cachelib's JSON serializer on orjson. Raises TypeError for what JSON cannot say, instead of storing null."""
+    """cachelib's JSON serializer on orjson. Raises TypeError for what JSON cannot say, instead of storing null.
+
+    But for a float that is no number: to orjson that is null.
+    """
 
     def dumps(self, value, *args, **kwargs) -> bytes:
         return orjson.dumps(value)
@@ -42,53 +39,17 @@ class Json(JSONSerializer):
         return orjson.loads(value)
 
 
-class Breaker:
-    """Stops asking a server that does not answer: after three failures in a row, but for one question a second."""
+class GuardedRedisCache(BaseCache):
+    """Flask-Caching's backend on guarded Redis servers, with sealed values. Failing reads miss, failing writes say so.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._next_try = 0.0
+    A key is text; what is no text is taken as `str` writes it. Lives are seconds, of any fraction, or a timedelta.
+    """
 
-    @property
-    def is_open(self) -> bool:
-        return self._failures >= FAILURES_TO_OPEN
-
-    def lets_pass(self) -> bool:
-        """Whether to ask; while open, one caller a second may."""
-        if not self.is_open:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            if now < self._next_try:
-                return False
-            self._next_try = now + OPEN_SECONDS
-            return True
-
-    def succeeded(self) -> None:
-        if self._failures:
-            if self.is_open:
-                log.warning("redis answers again")
-                metrics.breaker(open=False)
-            self._failures = 0
-
-    def failed(self, error: Exception) -> None:
-        metrics.cache_failed()
-        was_open = self.is_open
-        self._failures += 1
-        if self.is_open and not was_open:
-            self._next_try = time.monotonic() + OPEN_SECONDS
-            metrics.breaker(open=True)
-            log.warning("redis does not answer (%s); asked once a second from now on", type(error).__name__)
-
-
-class GuardedRedisCache(RedisCache):
-    """Flask-Caching's Redis backend behind a breaker, with sealed values. Failing reads miss, failing writes say so."""
-
-    def __init__(self, client, *, secret: str, key_prefix: str, default_timeout: int):
-        super().__init__(host=client, key_prefix=key_prefix, default_timeout=default_timeout)
+    def __init__(self, servers: Single | Cluster, *, secret: str, key_prefix: str, default_timeout: int):
+        super().__init__(default_timeout=default_timeout, ignore_delete_many_errors=True)
         self.serializer = Json()
-        self.breaker = Breaker()
+        self.key_prefix = key_prefix
+        self._servers = servers
         self._secret = hashlib.sha256(b"cache seal" + secret.encode()).digest()
 
     @classmethod
@@ -96,80 +57,83 @@ class GuardedRedisCache(RedisCache):
         prefix, timeout = config["CACHE_KEY_PREFIX"], kwargs["default_timeout"]
         return cls(connect(config), secret=config["SECRET_KEY"], key_prefix=prefix, default_timeout=timeout)
 
-    def _ask(self, command: Callable, otherwise):
-        """`command(client)`, or `otherwise` when Redis cannot be asked."""
-        if not self.breaker.lets_pass():
-            return otherwise
-        try:
-            answer = command(self._write_client)
-        except redis.ResponseError:  # of another type, out of memory, not allowed: an answer all the same
-            self.breaker.succeeded()
-            return otherwise
-        except (redis.RedisError, OSError) as error:
-            self.breaker.failed(error)
-            return otherwise
-        self.breaker.succeeded()
-        return answer
+    @property
+    def servers_left_alone(self) -> int:
+        """How many servers this process does not ask at the moment, because they do not answer."""
+        return sum(server.breaker.is_open for server in self._servers.known())
 
-    def _seal(self, key: str, text: bytes) -> bytes:
-        return hashlib.blake2b(key.encode() + b"\0" + text, key=self._secret, digest_size=SEAL_BYTES).digest()
+    def _seal(self, key: bytes, text: bytes) -> bytes:
+        return hashlib.blake2b(key + b"\0" + text, key=self._secret, digest_size=SEAL_BYTES).digest()
 
     def _pack(self, key: str, value) -> bytes:
         text = self.serializer.dumps(value)
-        return self._seal(key, text) + text
+        return self._seal(_encoded(key), text) + text
 
     def _opened(self, key: str, stored: bytes | None):
         """The value behind its seal; None for nothing, and for what this service did not write under this key."""
-        is_ours = bool(stored) and stored[:SEAL_BYTES] == self._seal(key, stored[SEAL_BYTES:])
+        is_sealed = isinstance(stored, bytes) and len(stored) > SEAL_BYTES
+        is_ours = is_sealed and stored[:SEAL_BYTES] == self._seal(_encoded(key), stored[SEAL_BYTES:])
         metrics.cache_looked_up("redis", is_ours)
         return self.serializer.loads(stored[SEAL_BYTES:]) if is_ours else None
 
-    def _name(self, key: str) -> str:
-        return f"{self.key_prefix}{key}"
+    def _name(self, key: str) -> bytes:
+        return _encoded(self.key_prefix) + _encoded(key)
 
-    def _life(self, timeout: int | None) -> int | None:
-        life = self._normalize_timeout(timeout)
-        return None if life == -1 else life
+    def _life(self, timeout: float | timedelta | None) -> int:
+        """In milliseconds. Zero for a value that is not to live: with Flask-Caching's own backend it would for ever."""
+        life = self.default_timeout if timeout is None else timeout
+        seconds = life.total_seconds() if isinstance(life, timedelta) else life
+        return max(1, int(min(seconds, LONGEST_LIFE_SECONDS) * 1000)) if seconds > 0 else 0
 
     def get(self, key: str):
-        return self._opened(key, self._ask(lambda client: client.get(self._name(key)), None))
+        [stored] = self._servers.send([("GET", self._name(key))])
+        return self._opened(key, stored)
 
     def get_many(self, *keys: str) -> list:
-        names = [self._name(key) for key in keys]
-        found = self._ask(lambda client: client.mget(names), None) or [None] * len(keys)
-        return [self._opened(key, stored) for key, stored in zip(keys, found, strict=True)]
+        groups = self._servers.askable_together([self._name(key) for key in keys])
+        found: dict[bytes, bytes | None] = {}
+        for group, stored in zip(groups, self._servers.send([("MGET", *group) for group in groups]), strict=True):
+            if isinstance(stored, list):
+                found.update(zip(group, stored, strict=False))
+        return [self._opened(key, found.get(self._name(key))) for key in keys]
 
     def has(self, key: str) -> bool:
         return self.get(key) is not None
 
-    def set(self, key: str, value, timeout: int | None = None) -> bool:
-        packed = self._pack(key, value)
-        return bool(self._ask(lambda client: client.set(self._name(key), packed, ex=self._life(timeout)), False))
+    def set(self, key: str, value, timeout: float | timedelta | None = None) -> bool:
+        return bool(self.set_many({key: value}, timeout))
 
-    def add(self, key: str, value, timeout: int | None = None) -> bool:
+    def add(self, key: str, value, timeout: float | timedelta | None = None) -> bool:
         """Set unless the key exists."""
-        packed, life = self._pack(key, value), self._life(timeout)
-        return bool(self._ask(lambda client: client.set(self._name(key), packed, ex=life, nx=True), False))
+        return bool(self.set_many({key: value}, timeout, nx=True))
 
-    def set_many(self, mapping: Mapping, timeout: int | None = None, *, nx: bool = False) -> list[str]:
+    def set_many(self, mapping: Mapping, timeout: float | timedelta | None = None, *, nx: bool = False) -> list[str]:
         """Set several keys in one round trip, with `nx` only those that do not exist; returns those that were set."""
+        packed = {key: self._pack(key, value) for key, value in mapping.items()}
         life = self._life(timeout)
-
-        def send(client):
-            pipe = client.pipeline(transaction=False)
-            for key, value in mapping.items():
-                pipe.set(self._name(key), self._pack(key, value), ex=life, nx=nx)
-            return pipe.execute()
-
-        done = self._ask(send, None) or [None] * len(mapping)
-        return [key for key, was_set in zip(mapping, done, strict=True) if was_set]
+        if not life:
+            if not nx:
+                self.delete_many(*packed)
+            return []
+        how = ("PX", life, *(["NX"] if nx else []))
+        done = self._servers.send([("SET", self._name(key), value, *how) for key, value in packed.items()])
+        return [key for key, answer in zip(packed, done, strict=True) if is_answer(answer) and answer]
 
     def delete(self, key: str) -> bool:
-        return bool(self._ask(lambda client: client.delete(self._name(key)), False))
+        """Whether it was there, and is no more."""
+        [count] = self._servers.send([("DEL", self._name(key))])
+        return is_answer(count) and bool(count)
 
     def delete_many(self, *keys: str) -> list[str]:
-        names = [self._name(key) for key in keys]
-        return list(keys) if self._ask(lambda client: client.delete(*names), None) is not None else []
+        """Returns those that are there no more."""
+        groups = self._servers.askable_together([self._name(key) for key in keys])
+        answers = self._servers.send([("DEL", *group) for group in groups])
+        gone = {name for group, answer in zip(groups, answers, strict=True) if is_answer(answer) for name in group}
+        return [key for key in keys if self._name(key) in gone]
+
+    def unlink(self, *keys: str) -> list[str]:
+        """`delete_many`, for Flask-Caching has a method of this name."""
+        return self.delete_many(*keys)
 
     def clear(self) -> bool:
         """Delete every key of this service, and no other."""
@@ -177,34 +141,37 @@ class GuardedRedisCache(RedisCache):
 
     def clear_pattern(self, pattern: str) -> int:
         """Delete our keys that match the glob `pattern`, by SCAN; returns how many."""
-
-        def sweep(client) -> int:
-            found = list(client.scan_iter(match=self._name(pattern), count=SCANNED_AT_ONCE))
-            batches = (found[at : at + SCANNED_AT_ONCE] for at in range(0, len(found), SCANNED_AT_ONCE))
-            return sum(client.unlink(*batch) for batch in batches)
-
-        return self._ask(sweep, 0)
+        # A star in the prefix is no glob: it would match what is not ours.
+        glob = re.sub(rb"[*?\[\]\\]", rb"\\\g<0>", _encoded(self.key_prefix)) + _encoded(pattern)
+        deleted = 0
+        for server in self._servers.all():
+            found = server.ask(lambda client: list(client.scan_iter(match=glob, count=SCANNED_AT_ONCE)), [])
+            for start in range(0, len(found), SCANNED_AT_ONCE):
+                groups = self._servers.askable_together(found[start : start + SCANNED_AT_ONCE])
+                counts = self._servers.send([("UNLINK", *group) for group in groups])
+                deleted += sum(count for count in counts if is_answer(count))
+        return deleted
 
     def info(self) -> dict:
-        """Redis' own figures (INFO); empty when it cannot be asked."""
-        return self._ask(lambda client: client.info(), {})
+        """Redis' own figures (INFO), those of all servers together; empty when one of them cannot be asked."""
+        each = [server.ask(_figures, None) for server in self._servers.all()]
+        if not each or None in each:
+            return {}
+        sums = {name: sum(figures[name] for figures in each) for name in SUMMED}
+        return sums | {"used_memory_human": _human(sums["used_memory"])}
 
 
-def connect(config: Mapping) -> redis.Redis | RedisCluster:
-    """A client for REDIS_CLUSTER, REDIS_SENTINELS or REDIS_URL: 50 connections, 50 ms of patience, no retries.
+def _figures(client: redis.Redis) -> dict[str, int]:
+    info = client.info()
+    return {name: int(info[name]) for name in SUMMED}
 
-    It connects when it is first used. Reads go to the master: a replica may lag behind a deletion.
-    """
-    patience = {"socket_timeout": PATIENCE_SECONDS, "socket_connect_timeout": PATIENCE_SECONDS, "protocol": 2}
-    patience |= {"retry": Retry(NoBackoff(), 0)}
-    password = {"password": config["REDIS_PASSWORD"] or None}
-    if config["REDIS_CLUSTER"]:
-        nodes = [ClusterNode(host, port) for host, port in config["REDIS_CLUSTER"]]
-        return RedisCluster(startup_nodes=nodes, max_connections=CONNECTIONS, **patience, **password)
-    if config["REDIS_SENTINELS"]:
-        guards = Sentinel(config["REDIS_SENTINELS"], sentinel_kwargs=patience, **patience, **password)
-        return guards.master_for(config["REDIS_SENTINEL_MASTER"], max_connections=CONNECTIONS)
-    pool = redis.BlockingConnectionPool.from_url(
-        config["REDIS_URL"], max_connections=CONNECTIONS, timeout=PATIENCE_SECONDS, driver_info=None, **patience
-    )
-    return redis.Redis(connection_pool=pool)
+
+def _human(size: int) -> str:
+    """Bytes as Redis writes them: 15.20M."""
+    power = min(3, max(1, (size.bit_length() - 1) // 10))
+    return f"{size / 1024**power:.2f}{' KMG'[power]}"
+
+
+def _encoded(key: str) -> bytes:
+    """A key's bytes, also those of text that is no Unicode: half a character cut from a client's JSON, say."""
+    return str(key).encode("utf-8", "surrogatepass")
