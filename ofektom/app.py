@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from ofektom import caching, callers, cli, database, discovery, edge, errors, freshness, logs, metrics
+from ofektom import caching, callers, cli, database, discovery, edge, errors, freshness, logs, metrics, response_cache
 from ofektom.config import Settings, load_settings
 from ofektom.extensions import db, migrate
 
@@ -29,5 +29,7 @@ def create_app(settings: Settings | None = None, *, testing: bool = False) -> Fl
     migrate.init_app(app, db, compare_type=True, compare_server_default=False)
     discovery.register_slices(app)
     discovery.check_views(app)
+    excluded = settings.response_cache_exclude
+    app.add_middleware(response_cache.CachingMiddleware, ttl=settings.response_cache_seconds, exclude_paths=excluded)
     cli.init_app(app)
     return app

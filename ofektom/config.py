@@ -76,6 +76,8 @@ class Settings:
     redis_sentinel_master: str
     redis_cluster: tuple[tuple[str, int], ...]
     cache_prefix: str
+    response_cache_seconds: int
+    response_cache_exclude: tuple[str, ...]
     invitation_days: int
     idempotency_days: int
     clock_offset_seconds: int
@@ -141,6 +143,8 @@ def _read(env: Env) -> dict:
         "redis_sentinel_master": env.str("REDIS_SENTINEL_MASTER", "mymaster"),
         "redis_cluster": _addresses(env.list("REDIS_CLUSTER", [])),
         "cache_prefix": env.str("CACHE_PREFIX", "ofektom:"),
+        "response_cache_seconds": env.int("RESPONSE_CACHE_SECONDS", 60),
+        "response_cache_exclude": tuple(path.strip() for path in env.list("RESPONSE_CACHE_EXCLUDE", [])),
         "invitation_days": env.int("INVITATION_DAYS", 14),
         "idempotency_days": env.int("IDEMPOTENCY_DAYS", 30),
         "clock_offset_seconds": env.int("CLOCK_OFFSET_SECONDS", 0),
@@ -177,6 +181,8 @@ def _refuse_nonsense(settings: Settings) -> None:
         raise ConfigurationError(f"OFEKTOM_ENV must be one of {', '.join(ENVIRONMENTS)}")
     if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
         raise ConfigurationError("REDIS_URL must be the redis:// address of a Redis server")
+    if not settings.cache_prefix:
+        raise ConfigurationError("CACHE_PREFIX must say something: flushing the cache takes every key that begins so")
     if settings.log_level not in logging.getLevelNamesMapping():
         raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
     for name in ("work_mem", "effective_cache_size"):

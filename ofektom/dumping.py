@@ -21,7 +21,7 @@ def compiled(schema: Schema) -> Callable[[object], dict]:
 
 
 def _of_rows(schema: Schema) -> Callable[[object, dict], dict]:
-    if any(schema._hooks.values()) or len(schema.dump_fields) < 2:
+    if any(schema._hooks.values()) or not any(field._CHECK_ATTRIBUTE for field in schema.dump_fields.values()):
         return lambda row, _memo: schema.dump(row)
     names, keys, conversions = [], [], []
     for name, field in schema.dump_fields.items():
@@ -32,13 +32,14 @@ def _of_rows(schema: Schema) -> Callable[[object, dict], dict]:
             conversions.append((names[-1], keys[-1], convert))
     # A field that reads nothing of the row holds its place with what another one reads.
     read = [key for key, field in zip(keys, schema.dump_fields.values(), strict=True) if field._CHECK_ATTRIBUTE]
-    take = itemgetter(*(key if key in read else read[0] for key in keys))
+    # One more than there are names: of a single key itemgetter would give the value itself.
+    take = itemgetter(*(key if key in read else read[0] for key in keys), read[0])
 
     def dump(row, memo: dict) -> dict:
         if not isinstance(row, dict):
             return schema.dump(row)
         try:
-            out = dict(zip(names, take(row), strict=True))
+            out = dict(zip(names, take(row), strict=False))
         except KeyError:
             return schema.dump(row)
         for name, key, convert in conversions:

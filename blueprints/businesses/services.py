@@ -7,10 +7,10 @@ from sqlalchemy import select, text
 from blueprints.businesses import queries
 from blueprints.businesses.models import Unit
 from blueprints.businesses.rules import UnknownTimezone
-from blueprints.settings.rules import OF_THE_BUSINESS, AccountKind
+from blueprints.settings.rules import OF_THE_BUSINESS, PUBLIC_PAGE, AccountKind
 from blueprints.settings.services import open_settings
 from blueprints.users.services import invite
-from ofektom import audit, callers, facts, ledger
+from ofektom import audit, callers, facts, ledger, response_cache
 from ofektom.caching import CacheKeys
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
@@ -53,6 +53,7 @@ def change_business(*, actor: Actor, business_id: int, changes: dict) -> dict:
     before = apply(business, changes)
     callers.forget_businesses(*queries.people_of(business_id))
     facts.forget(CacheKeys.format(CacheKeys.BUSINESS, business_id=business_id))
+    response_cache.forget(PUBLIC_PAGE.format(business_id))
     audit.record(
         "businesses.changed",
         "business",
@@ -71,6 +72,7 @@ def add_unit(*, actor: Actor, name: str) -> dict:
     unit = Unit(business_id=actor.business_id, name=name, is_active=True)
     db.session.add(unit)
     db.session.flush()
+    response_cache.forget(PUBLIC_PAGE.format(actor.business_id))
     audit.record("units.added", "unit", unit.id, actor=actor, after={"name": name})
     return _card(unit)
 
@@ -83,6 +85,7 @@ def change_unit(*, actor: Actor, unit_id: int, changes: dict) -> dict:
     if unit is None:
         raise NotFound
     before = apply(unit, changes)
+    response_cache.forget(PUBLIC_PAGE.format(actor.business_id))
     audit.record("units.changed", "unit", unit_id, actor=actor, before=before, after=changes)
     return _card(unit)
 

@@ -17,7 +17,7 @@ from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, NotACustomer, State
 from blueprints.savings.services import act_on, occasion, settlement, write
 from blueprints.settings.rules import AccountKind
-from ofektom import audit, ledger
+from ofektom import audit, ledger, response_cache
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
@@ -169,6 +169,7 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
+    response_cache.forget(f"/api/v1/receipts/{queries.check_code(card.business_id, collection_id)}")
     return queries.collection(actor, collection_id)
 
 

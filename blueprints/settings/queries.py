@@ -2,27 +2,53 @@
 
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.settings.models import BusinessSettings, Holiday
-from ofektom import clock
+from ofektom import clock, facts, plain
+from ofektom.caching import CacheKeys
 from ofektom.extensions import db
+from ofektom.facts import Fact, Reading
+from ofektom.freshness import HORIZON
 from ofektom.identity import Actor
 
+SECONDS = 600
 _COLUMNS = [column for column in BusinessSettings.__table__.c if column.name != "business_id"]
 
 
-def settings_of(business_id: int) -> dict:
-    """All settings of a business."""
-    return dict(
-        db.session.execute(select(*_COLUMNS).where(BusinessSettings.business_id == business_id)).mappings().one()
-    )
+@plain.prepared
+def _settings(actor: Actor) -> Select:
+    return select(HORIZON, *_COLUMNS).where(BusinessSettings.business_id == actor.business_id)
 
 
-def holidays_of(business_id: int) -> list[dict]:
-    """The holidays of a business, by date."""
-    query = select(Holiday.day, Holiday.name).where(Holiday.business_id == business_id).order_by(Holiday.day)
-    return [dict(row) for row in db.session.execute(query).mappings()]
+@plain.prepared
+def _holidays(actor: Actor) -> Select:
+    day = func.json_build_object("day", Holiday.day, "name", Holiday.name)
+    days = func.coalesce(func.json_agg(aggregate_order_by(day, Holiday.day)), func.json_build_array())
+    return select(HORIZON, days.label("days")).where(Holiday.business_id == actor.business_id)
+
+
+def settings_of(actor: Actor) -> dict:
+    """All settings of the actor's business, from a copy while there is one that may be believed."""
+
+    def read() -> Reading:
+        [row] = _settings(actor)
+        return Reading(row.pop("horizon"), {name: Fact(row)})
+
+    name = CacheKeys.format(CacheKeys.SETTINGS, business_id=actor.business_id)
+    return facts.look_up({name: SECONDS}, read)[name]
+
+
+def holidays_of(actor: Actor) -> list[dict]:
+    """The holidays of the actor's business, by date, from a copy while there is one that may be believed."""
+
+    def read() -> Reading:
+        [row] = _holidays(actor)
+        return Reading(row["horizon"], {name: Fact(row["days"])})
+
+    name = CacheKeys.format(CacheKeys.HOLIDAYS, business_id=actor.business_id)
+    return facts.look_up({name: SECONDS}, read)[name]
 
 
 def holiday_dates(business_id: int) -> frozenset[date]:

@@ -11,7 +11,7 @@ bp = Slice("settings", __name__, url_prefix="/settings")
 @bp.get("", access="settings.read", answer=schemas.SettingsOut())
 def settings(actor):
     """The settings of the business."""
-    return queries.settings_of(actor.business_id)
+    return queries.settings_of(actor)
 
 
 @bp.patch(
@@ -29,7 +29,7 @@ def change_settings(actor, body):
 @bp.get("/holidays", access="settings.read", answer=schemas.HolidaysOut())
 def holidays(actor):
     """The days on which the business does not collect."""
-    return {"items": queries.holidays_of(actor.business_id)}
+    return {"items": queries.holidays_of(actor)}
 
 
 @bp.post(

@@ -6,6 +6,7 @@ from ofektom.errors import Problem
 
 ALL_WEEK = 0b1111111  # bit 0 is Monday
 MAX_CYCLE_DAYS = 366
+PUBLIC_PAGE = "/api/v1/public/businesses/{}"
 
 
 class AccountKind(StrEnum):

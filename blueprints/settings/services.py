@@ -6,8 +6,9 @@ from sqlalchemy import delete, insert
 
 from blueprints.settings import queries
 from blueprints.settings.models import BusinessSettings, Holiday
-from blueprints.settings.rules import HolidayPassed, check_policy, readable
-from ofektom import audit
+from blueprints.settings.rules import PUBLIC_PAGE, HolidayPassed, check_policy, readable
+from ofektom import audit, facts, response_cache
+from ofektom.caching import CacheKeys
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
@@ -27,7 +28,9 @@ def change_settings(*, actor: Actor, changes: dict) -> dict:
     check_policy(kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned)
     old, new = readable(before), readable(changes)
     audit.record("settings.changed", "business", actor.business_id, actor=actor, before=old, after=new)
-    return queries.settings_of(actor.business_id)
+    facts.forget(CacheKeys.format(CacheKeys.SETTINGS, business_id=actor.business_id))
+    response_cache.forget(PUBLIC_PAGE.format(actor.business_id))
+    return {column.name: getattr(settings, column.name) for column in BusinessSettings.__table__.c}
 
 
 @verb
@@ -36,9 +39,14 @@ def add_holiday(*, actor: Actor, day: date, name: str) -> dict:
     if day <= queries.today(actor):
         raise HolidayPassed
     db.session.execute(insert(Holiday).values(business_id=actor.business_id, day=day, name=name))
-    facts = {"day": day, "name": name}
-    audit.record("settings.holiday_added", "business", actor.business_id, actor=actor, after=facts)
-    return facts
+    holiday = {"day": day, "name": name}
+    audit.record("settings.holiday_added", "business", actor.business_id, actor=actor, after=holiday)
+    _forget_holidays(actor)
+    return holiday
+
+
+def _forget_holidays(actor: Actor) -> None:
+    facts.forget(CacheKeys.format(CacheKeys.HOLIDAYS, business_id=actor.business_id))
 
 
 @verb
@@ -50,3 +58,4 @@ def remove_holiday(*, actor: Actor, day: date) -> None:
     if not db.session.execute(delete(Holiday).where(chosen)).rowcount:
         raise NotFound
     audit.record("settings.holiday_removed", "business", actor.business_id, actor=actor, before={"day": day})
+    _forget_holidays(actor)

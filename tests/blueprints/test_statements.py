@@ -80,7 +80,7 @@ PINNED = {
     "savings.preview": 4,
     "savings.roll_over": 13,
     "settings.add_holiday": 4,
-    "settings.change_settings": 5,
+    "settings.change_settings": 4,
     "settings.holidays": 1,
     "settings.remove_holiday": 4,
     "settings.settings": 1,

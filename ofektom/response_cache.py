@@ -1,0 +1,80 @@
+"""Whole answers to anonymous GETs, kept in Redis: what a view declares `public_for`, for that long at most.
+
+A request that carries credentials is neither answered from here nor kept, and what may be kept is only what the view
+has called public. So there is no answer of somebody's that could reach somebody else.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from flask import Flask, Response, current_app, g, request
+
+from ofektom import database, http, metrics
+from ofektom.caching import get_cache
+
+DEFAULT_TTL_SECONDS = 60
+HEADER = "X-Cache"
+LONGEST_READABLE_KEY = 200
+KEPT_HEADERS = ("Content-Type", "Cache-Control", "ETag")
+
+
+class _Place(NamedTuple):
+    """Where the answer to the present request is kept, and for how many seconds."""
+
+    key: str
+    life: int
+
+
+class CachingMiddleware:
+    """Answers anonymous GETs from the cache, at most `ttl` seconds old, but for `exclude_paths` and what is below them.
+
+    Answers that are kept or could have been say so: `X-Cache: HIT` or `MISS`.
+    """
+
+    def __init__(self, app: Flask, ttl: int = DEFAULT_TTL_SECONDS, exclude_paths: list[str] | tuple[str, ...] = ()):
+        self.ttl = ttl
+        self.excluded = tuple(path.rstrip("/") for path in exclude_paths)
+        app.before_request(self.find)
+        app.after_request(self.keep)
+
+    def find(self) -> Response | None:
+        """The answer that is kept for this request, if there is one."""
+        place = self._place()
+        if place is None:
+            return None
+        match get_cache().get(place.key):
+            case {"body": str(body), "headers": list(headers)}:
+                answer = http.Answer(body.encode(), 200, [*map(tuple, headers), (HEADER, "HIT")])
+                metrics.cache_looked_up("response", hit=True)
+                return answer.make_conditional(request)
+        metrics.cache_looked_up("response", hit=False)
+        g.response_place = place
+        return None
+
+    def keep(self, response: Response) -> Response:
+        """Keep an answer for which there is a place, if it turned out to be one that anybody may have."""
+        place: _Place | None = g.get("response_place")
+        if place is None or response.status_code != 200 or not response.cache_control.public:
+            return response
+        headers = [(name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers]
+        get_cache().set(place.key, {"body": response.get_data(as_text=True), "headers": headers}, ttl=place.life)
+        response.headers[HEADER] = "MISS"
+        return response
+
+    def _place(self) -> _Place | None:
+        view = getattr(current_app.view_functions.get(request.endpoint), "view", None)
+        if view is None or not view.public_for or request.method != "GET" or http.carries_credentials():
+            return None
+        if any(request.path == path or request.path.startswith(f"{path}/") for path in self.excluded):
+            return None
+        return _Place(_key(request.full_path), min(self.ttl, view.public_for))
+
+
+def _key(full_path: str) -> str:
+    key = f"response:{full_path}"
+    return key if len(key) <= LONGEST_READABLE_KEY else f"response:{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def forget(path: str) -> None:
+    """Let the answer at `path` be made anew, once the present verb has committed."""
+    database.after_commit(lambda: get_cache().delete(_key(f"{path}?")))
