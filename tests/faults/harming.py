@@ -29,7 +29,8 @@ def tardy_proxy(port: int, target: int, seconds: float) -> Iterator[None]:
                 answers = threading.Thread(target=copy, args=[server, self.request, seconds], daemon=True)
                 answers.start()
                 copy(self.request, server, 0)
-                server.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
                 answers.join(10)
 
     with TardyServer(("127.0.0.1", port), PassOn) as proxy:
