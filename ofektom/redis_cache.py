@@ -30,6 +30,13 @@ FAILURES_TO_OPEN = 3
 OPEN_SECONDS = 1.0
 SEAL_BYTES = 16
 SCANNED_AT_ONCE = 500
+DELETE_UNCHANGED = """
+    local deleted = 0
+    for i, key in ipairs(KEYS) do
+        if redis.call('GET', key) == ARGV[i] then deleted = deleted + redis.call('DEL', key) end
+    end
+    return deleted
+"""
 
 
 class Json(JSONSerializer):
@@ -170,6 +177,12 @@ class GuardedRedisCache(RedisCache):
     def delete_many(self, *keys: str) -> list[str]:
         names = [self._name(key) for key in keys]
         return list(keys) if self._ask(lambda client: client.delete(*names), None) is not None else []
+
+    def delete_unchanged(self, mapping: Mapping) -> int:
+        """Delete the keys that still have the values that were read from them; returns how many."""
+        names = [self._name(key) for key in mapping]
+        packed = [self._pack(key, value) for key, value in mapping.items()]
+        return self._ask(lambda client: client.eval(DELETE_UNCHANGED, len(names), *names, *packed), 0)
 
     def clear(self) -> bool:
         """Delete every key of this service, and no other."""
