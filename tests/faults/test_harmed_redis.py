@@ -106,7 +106,7 @@ def everything_to_get(world: World) -> list[Get]:
 
 @contextmanager
 def absent(service: Service) -> Iterator[None]:
-    """Redis has never been there."""
+    """Redis is not there any more, in between others."""
     yield
 
 
@@ -218,6 +218,7 @@ def service(url, settings, tmp_path_factory) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def healthy(service) -> dict[Get, tuple[int, bytes]]:
     """What everybody is answered while Redis is well, the second time, by what it keeps."""
+    service.at_start = service.answers()
     with service.redis.running():
         wait_until(lambda: breaker_is_closed(service))
         service.answers()
@@ -233,6 +234,11 @@ def test_there_is_something_to_compare(healthy, service):
     print(f"{len(healthy)} GETs of {len({get.who for get in healthy})} people, {len(paths)} paths, {statuses}")
     assert len(healthy) > 300
     assert statuses == {200, 401, 403, 404}
+
+
+def test_before_there_has_ever_been_a_redis_the_answers_are_the_same(service, healthy):
+    differing = {get: (healthy[get], answer) for get, answer in service.at_start.items() if answer != healthy[get]}
+    assert differing == {}
 
 
 @pytest.mark.parametrize("harm", HARMS)
