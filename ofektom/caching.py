@@ -53,6 +53,10 @@ class Cache(flask_caching.Cache):
         """Keep several values in one round trip, or only those whose keys are `new_only`; returns the keys kept."""
         return self.cache.set_many(values, timeout=ttl, nx=new_only) if self.is_backed else []
 
+    def delete_unchanged(self, values: dict) -> int:
+        """Forget the keys that still have these values, in one step; returns how many."""
+        return self.cache.delete_unchanged(values) if self.is_backed else 0
+
     def clear_pattern(self, pattern: str) -> int:
         """Forget the keys that match a glob such as "settings:*"; returns how many."""
         return self.cache.clear_pattern(pattern) if self.is_backed else 0

@@ -116,7 +116,10 @@ def _commit() -> None:
             _do(acts)
             raise errors.OutcomeUnknown from error
         raise
-    _do(acts)
+    try:
+        _do(acts)
+    except green.Expired as expired:  # too late to say that nothing was changed
+        raise errors.OutcomeUnknown from expired
 
 
 def _do(acts: Iterable[Callable[[], None]]) -> None:

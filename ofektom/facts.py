@@ -52,8 +52,11 @@ def look_up(lives: Mapping[str, float], read: Callable[[], Reading]) -> dict:
     known = {name: _believed(name, life, copy) for (name, life), copy in zip(lives.items(), copies, strict=True)}
     if all(known.values()):
         return {name: fact.data for name, fact in known.items()}
-    stale = [name for name, copy in zip(lives, copies, strict=True) if copy not in (None, GONE) and not known[name]]
-    reading = _flights.share(" ".join(lives), lambda: _read_and_keep(lives, stale, read))
+    found = zip(lives, copies, strict=True)
+    stale = {name: copy for name, copy in found if copy not in (None, GONE) and not known[name]}
+    # Whoever asks after a change here does not join a flight that has left before it.
+    flight = " ".join([str(Generation.count), *lives])
+    reading = _flights.share(flight, lambda: _read_and_keep(lives, stale, read))
     return {name: reading.facts[name].data for name in lives}
 
 
@@ -69,12 +72,12 @@ def _believed(name: str, life: float, copy) -> Fact | None:
     return None
 
 
-def _read_and_keep(lives: Mapping[str, float], stale: list[str], read: Callable[[], Reading]) -> Reading:
+def _read_and_keep(lives: Mapping[str, float], stale: dict, read: Callable[[], Reading]) -> Reading:
     read_at = time.time()
     reading = read()
     cache = get_cache()
-    if stale:
-        cache.delete_many(*stale)
+    if stale:  # but not the tombstone that may have taken the place of one since
+        cache.delete_unchanged(stale)
     by_life: dict[int, dict] = {}
     for name, fact in reading.facts.items():
         life = int(min(lives[name], LONGEST_LIFE_SECONDS))

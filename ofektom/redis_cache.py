@@ -24,6 +24,13 @@ SEAL_BYTES = 16
 SCANNED_AT_ONCE = 500
 LONGEST_LIFE_SECONDS = 366 * 86_400
 SUMMED = ("connected_clients", "used_memory", "keyspace_hits", "keyspace_misses")
+DELETE_UNCHANGED = """
+    local deleted = 0
+    for i, key in ipairs(KEYS) do
+        if redis.call('GET', key) == ARGV[i] then deleted = deleted + redis.call('DEL', key) end
+    end
+    return deleted
+"""
 
 
 class Json(JSONSerializer):
@@ -134,6 +141,13 @@ class GuardedRedisCache(BaseCache):
     def unlink(self, *keys: str) -> list[str]:
         """`delete_many`, for Flask-Caching has a method of this name."""
         return self.delete_many(*keys)
+
+    def delete_unchanged(self, mapping: Mapping) -> int:
+        """Delete the keys that still have the values that were read from them; returns how many."""
+        packed = {self._name(key): self._pack(key, value) for key, value in mapping.items()}
+        groups = self._servers.askable_together(list(packed))
+        scripts = [("EVAL", DELETE_UNCHANGED, len(group), *group, *map(packed.get, group)) for group in groups]
+        return sum(count for count in self._servers.send(scripts) if is_answer(count))
 
     def clear(self) -> bool:
         """Delete every key of this service, and no other."""

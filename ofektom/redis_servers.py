@@ -138,6 +138,11 @@ class Server:
         return self.ask(question, [NOT_ASKED] * len(commands))
 
 
+def _key_of(command: Command) -> bytes:
+    """The key by which a command finds its server."""
+    return command[3] if command[0] == "EVAL" else command[1]
+
+
 def _answer_or_refusal(client: redis.Redis, command: Command):
     try:
         return client.execute_command(*command)
@@ -203,7 +208,7 @@ class Cluster:
     def _scatter(self, commands: Sequence[Command], places: Iterable[int], answers: list) -> None:
         by_master: dict[Address, list[int]] = {}
         for place in places:
-            master = self._masters.get(key_slot(commands[place][1]))
+            master = self._masters.get(key_slot(_key_of(commands[place])))
             if master:
                 by_master.setdefault(master, []).append(place)
         for master, its_places in by_master.items():

@@ -1,14 +1,17 @@
 """Reads of businesses (for platform staff) and of units (of the caller's business)."""
 
+from datetime import timedelta
+
 from sqlalchemy import Date, cast, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.businesses.models import Unit
 from blueprints.settings.models import BusinessSettings
 from ofektom import paging
+from ofektom.auth import Session
 from ofektom.errors import NotFound
 from ofektom.extensions import db
-from ofektom.identity import Actor, Business, Membership, MembershipStatus, User
+from ofektom.identity import Actor, Business, Membership, MembershipStatus
 
 BUSINESS = (Business.id, Business.name, Business.currency, Business.timezone, Business.is_active, Business.created_at)
 UNIT = (Unit.id, Unit.name, Unit.is_active, Unit.created_at)
@@ -27,11 +30,13 @@ def business(business_id: int) -> dict:
     return dict(row)
 
 
-def people_of(business_id: int) -> list[int]:
-    """The users who can sign in and belong to a business, or are invited to."""
+def people_at_work(business_id: int, minutes: int) -> list[int]:
+    """The users who belong to a business, or are invited to, and have been given a token in the last `minutes`."""
     status = Membership.status.in_([MembershipStatus.ACTIVE, MembershipStatus.INVITED])
-    query = select(Membership.user_id).join(User, User.id == Membership.user_id)
-    return list(db.session.scalars(query.where(Membership.business_id == business_id, status, User.secret_hash != "")))
+    lately = Session.refreshed_at > func.now() - timedelta(minutes=minutes)
+    query = select(Membership.user_id).distinct().join(Session, Session.user_id == Membership.user_id)
+    query = query.where(Membership.business_id == business_id, status, Session.ended_at.is_(None), lately)
+    return list(db.session.scalars(query))
 
 
 def units(actor: Actor, *, limit: int, cursor: str | None) -> dict:

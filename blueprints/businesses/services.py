@@ -2,6 +2,7 @@
 
 import zoneinfo
 
+from flask import current_app
 from sqlalchemy import select, text
 
 from blueprints.businesses import queries
@@ -51,7 +52,8 @@ def change_business(*, actor: Actor, business_id: int, changes: dict) -> dict:
     if business is None:
         raise NotFound
     before = apply(business, changes)
-    callers.forget_businesses(*queries.people_of(business_id))
+    minutes = current_app.config["ACCESS_TOKEN_MINUTES"] + 1
+    callers.forget_businesses(*queries.people_at_work(business_id, minutes))
     facts.forget(CacheKeys.format(CacheKeys.BUSINESS, business_id=business_id))
     response_cache.forget(PUBLIC_PAGE.format(business_id))
     audit.record(

@@ -23,4 +23,6 @@ def database_url(database_url) -> Iterator[str]:
 def settings(settings, database_url) -> Settings:
     """The suite's settings with more connections, and patience: on a slow machine the last of a crowd waits long."""
     waits = {"lock_timeout_ms": 20_000, "statement_timeout_ms": 30_000, "pool_wait_seconds": 30}
-    return replace(settings, database_url=database_url, pool_size=20, pool_overflow=60, **waits)
+    return replace(
+        settings, database_url=database_url, cache_prefix="concurrency:", pool_size=20, pool_overflow=60, **waits
+    )

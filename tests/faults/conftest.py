@@ -23,4 +23,4 @@ def database_url(database_url) -> Iterator[str]:
 def settings(settings, database_url) -> Settings:
     """The suite's settings with shorter waits, so that running into them does not take long."""
     waits = {"lock_timeout_ms": 400, "statement_timeout_ms": 800, "pool_wait_seconds": 1}
-    return replace(settings, database_url=database_url, **waits)
+    return replace(settings, database_url=database_url, cache_prefix="faults:", **waits)

@@ -26,8 +26,8 @@ RETRY_SECONDS = 0.1
 
 
 def application(settings: Settings, url: str) -> Flask:
-    """The application on a migrated database at `url`."""
-    app = create_app(replace(settings, database_url=url), testing=True)
+    """The application on a migrated database at `url`; without Redis, where the suite's people have the same ids."""
+    app = create_app(replace(settings, database_url=url, redis_url=""), testing=True)
     with app.app_context():
         flask_migrate.upgrade(str(MIGRATIONS))
     return app
