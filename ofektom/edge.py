@@ -17,6 +17,9 @@ from ofektom.http import IdConverter
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
+# What a request made within a context of the application, as a command makes it, would inherit from the one before.
+_OF_A_REQUEST = ("actor", "caller", "body", "rehearsing", "response_place")
+
 
 class _NoSessions(SessionInterface):
     """Who is calling is in the Authorization header; a cookie means nothing here."""
@@ -45,6 +48,8 @@ class Service(Flask):
     def preprocess_request(self):
         """Give the request its id (the caller's when it has a sane one) and its start time."""
         g, given = app_ctx.g, request_ctx.request.environ.get("HTTP_X_REQUEST_ID")
+        for name in _OF_A_REQUEST:
+            g.pop(name, None)
         g.request_id = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         g.started = time.perf_counter()
         return super().preprocess_request()

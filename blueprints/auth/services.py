@@ -180,6 +180,8 @@ def _replace_secret(*, actor: Actor, known_hash: str, hashed: str, kind: str) ->
         raise WrongCredentials
     end_sessions(Session.user_id == actor.user_id, Session.id != actor.session_id)
     callers.forget_user(actor.user_id)
+    # Who has been given a token lately is who copies may be of, see businesses.queries.people_at_work.
+    db.session.execute(update(Session).where(Session.id == actor.session_id).values(refreshed_at=func.now()))
     unused = (RefreshToken.session_id == actor.session_id) & RefreshToken.used_at.is_(None)
     db.session.execute(update(RefreshToken).where(unused).values(used_at=func.now()))
     audit.record("auth.secret_changed", "user", actor.user_id, actor=actor, after={"kind": kind})

@@ -19,7 +19,7 @@ from tests.cast import PIN, Cast, Client, new_phone
 PINNED = {
     "audit.events": 1,
     "audit.platform_events": 1,
-    "auth.change_secret": 10,
+    "auth.change_secret": 11,
     "auth.end_session": 3,
     "auth.login": 3,
     "auth.logout": 3,
