@@ -40,9 +40,11 @@ def build_cases(url: str, secrets: dict[str, str]) -> list[Case]:
     with app.app_context():
         flask_migrate.upgrade(str(MIGRATIONS))
     cast = Cast(Staff(app))
-    accounts = [_account(cast, number) for number in range(ACCOUNTS)]
+    accounts = [_account(cast, number, cycles=1) for number in range(ACCOUNTS)]
+    to_mark = [_account(cast, number, cycles=2) for number in range(ACCOUNTS, 2 * ACCOUNTS)]
     tokens = _many_tokens(app, cast)
-    db_engine_closed(app)
+    with app.app_context():
+        db.engine.dispose()  # the load generator forks
     token = cast.ada.token
     people = [cast.ada, cast.bola, cast.chidi, cast.dupe, cast.emeka, cast.funke, cast.gbenga, cast.hauwa]
     # Few at once: each attempt costs its user a guess until it has turned out right.
@@ -55,7 +57,7 @@ def build_cases(url: str, secrets: dict[str, str]) -> list[Case]:
         body = b'{"days": 1}'
         return [
             encode("POST", f"/api/v1/savings/{account['id']}/markings", token, body, Idempotency_Key=uuid.uuid4().hex)
-            for account in accounts * 4
+            for account in to_mark * 4
         ]
 
     return [
@@ -70,9 +72,9 @@ def build_cases(url: str, secrets: dict[str, str]) -> list[Case]:
     ]
 
 
-def _account(cast: Cast, number: int) -> dict:
+def _account(cast: Cast, number: int, *, cycles: int) -> dict:
     member = cast.add("customer", f"Customer {number}", parent=cast.chidi)
-    plan = {"kind": "daily", "contribution": 50_000, "customer_id": member["id"], "cycles": 12}
+    plan = {"kind": "daily", "contribution": 50_000, "customer_id": member["id"], "cycles": cycles}
     account = cast.chidi.ok("POST", "/savings", plan)
     cast.mark(account, days=DAYS_PAID)
     return account
@@ -88,9 +90,3 @@ def _many_tokens(app, cast: Cast) -> list[str]:
     with app.app_context(), db.engine.begin() as connection:
         ids = connection.scalars(sessions, values).all()
         return [issue_access_token(cast.ada.user_id, session_id, 1) for session_id in ids]
-
-
-def db_engine_closed(app) -> None:
-    """Leave no connection to the children that the load generator forks."""
-    with app.app_context():
-        db.engine.dispose()

@@ -61,7 +61,8 @@ def _conversion(field: fields.Field) -> Callable | None:
     if type(field)._serialize in _UNCHANGED:
         return None
     if getattr(field, "is_of_request", False):
-        return lambda value, key, row, memo: _once(memo, field, key, row)
+        kind = type(field)
+        return lambda value, key, row, memo: memo[kind] if kind in memo else _first(memo, field, key, row)
     return lambda value, key, row, memo: field._serialize(value, key, row)
 
 
@@ -70,8 +71,7 @@ def _nested(field: fields.Nested) -> Callable:
     return lambda value, key, row, memo: None if value is None else dump(value, memo)
 
 
-def _once(memo: dict, field: fields.Field, key: str, row):
+def _first(memo: dict, field: fields.Field, key: str, row):
     """The value of a field that is the same for every row of an answer."""
-    if type(field) not in memo:
-        memo[type(field)] = field._serialize(None, key, row)
+    memo[type(field)] = field._serialize(None, key, row)
     return memo[type(field)]

@@ -48,36 +48,44 @@ class Statement:
     def _run_in_verb(self, values: dict) -> list[dict]:
         db.session.flush()
         connection = db.session.connection()
-        self._prepare_on(connection.connection, connection.exec_driver_sql)
-        return [dict(row) for row in connection.exec_driver_sql(self._sent, values).mappings()]
+        return self._fetch(connection.connection, values, give_up=connection.invalidate)
 
     def _run_alone(self, values: dict) -> list[dict]:
         try:
             held = db.engine.raw_connection()
         except psycopg2.Error as error:
             raise _wrapped(error, "", is_lost=True) from error
+        try:
+            held.driver_connection.autocommit = True
+            rows = self._fetch(held, values, give_up=held.invalidate)
+            held.driver_connection.autocommit = False
+            return rows
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                held.invalidate()  # rather than find out what state it is in
+            raise
+        finally:
+            held.close()
+
+    def _fetch(self, held, values: dict, *, give_up: Callable) -> list[dict]:
         connection = held.driver_connection
         try:
-            connection.autocommit = True
             with connection.cursor() as cursor:
                 for listener in db.engine.dispatch.before_cursor_execute:
                     listener(None, cursor, self.text, values, None, False)
                 self._prepare_on(held, cursor.execute)
                 cursor.execute(self._sent, values)
                 names = [column.name for column in cursor.description]
-                rows = [dict(zip(names, row, strict=True)) for row in cursor]
-            connection.autocommit = False
-            return rows
+                return [dict(zip(names, row, strict=True)) for row in cursor]
         except psycopg2.Error as error:
             is_lost = db.engine.dialect.is_disconnect(error, connection, None)
-            held.invalidate(error)
+            if is_lost:
+                give_up(error)
             raise _wrapped(error, self.text, is_lost=is_lost) from error
         except BaseException:
             # A request given up in mid-answer: whoever had this connection next would read the rest of it.
-            held.invalidate()
+            give_up()
             raise
-        finally:
-            held.close()
 
     @property
     def _sent(self) -> str:

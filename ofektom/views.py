@@ -104,6 +104,8 @@ def _serve(view: View) -> Callable:
     def serve(**path):
         with deadline(current_app.config["REQUEST_DEADLINE_SECONDS"]):
             auth.require(view.access)
+            if view.of_caller and not request.query_string:
+                return http.raw_answer(view.status, _answer_of_caller(view, wanted))
             arguments = path | _read_arguments(view, wanted)
             rehearsing = view.dry_run and request.args.get("dry_run") == "true"
             if rehearsing:
@@ -150,8 +152,6 @@ def _printable(messages):
 
 
 def _call(view: View, arguments: dict) -> Response:
-    if view.of_caller:
-        return http.raw_answer(view.status, _answer_of_caller(view, arguments))
     result = view.function(**arguments)
     if not isinstance(result, Response):
         result = http.answer(view.status, view.dump(result))
@@ -160,10 +160,10 @@ def _call(view: View, arguments: dict) -> Response:
     return result
 
 
-def _answer_of_caller(view: View, arguments: dict) -> bytes:
+def _answer_of_caller(view: View, wanted: set[str]) -> bytes:
     answers = auth.current_caller().answers
     if view not in answers:
-        answers[view] = http.encode(view.dump(view.function(**arguments)))
+        answers[view] = http.encode(view.dump(view.function(**_read_arguments(view, wanted))))
     return answers[view]
 
 

@@ -23,6 +23,8 @@ from ofektom.identity import Actor, Membership
 from ofektom.ledger import LedgerAccount
 
 ACCOUNT = tuple(SavingsAccount.__table__.c)
+# What a list leaves out decides money and is not shown.
+SHOWN = tuple(column for column in ACCOUNT if column.name not in {"commission_value", "commission_cap", "agent_share"})
 TERMS = (
     SavingsTerms.contribution,
     SavingsTerms.weekdays,
@@ -222,7 +224,7 @@ FILTERS = {
 @plain.prepared
 def _summaries(actor: Actor, filters: tuple[str, ...], follows: bool) -> Select:
     """Summaries of the accounts that have the values of `filters`, at most `most` of them; those after `after`."""
-    query = _visible(actor, *ACCOUNT, LedgerAccount.balance, *_OF_CUSTOMER)
+    query = _visible(actor, *SHOWN, LedgerAccount.balance, *_OF_CUSTOMER)
     query = query.where(*(FILTERS[name] == bindparam(name) for name in filters))
     if follows:
         query = query.where(SavingsAccount.id > bindparam("after"))

@@ -1,5 +1,6 @@
 """Commission policies, cycles and weekdays: the words a plan is made of."""
 
+import functools
 from enum import StrEnum
 
 from ofektom.errors import Problem
@@ -91,6 +92,7 @@ def readable(facts: dict) -> dict:
     return {name: weekday_list(value) if name == "weekdays" else value for name, value in facts.items()}
 
 
+@functools.cache
 def weekday_list(mask: int) -> list[int]:
     """The ISO weekdays of a mask, sorted."""
     return [day for day in range(1, 8) if mask & 1 << (day - 1)]
