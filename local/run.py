@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.postgres import PostgresError, embedded
+from local.redis import own_redis
 
 ROOT = Path(__file__).resolve().parent.parent
 # Where the data, the secrets and the log of this checkout live. The tests name another place.
@@ -39,8 +40,8 @@ def main() -> int:
     try:
         port = _free_port(os.environ.get("PORT", "8000"))
         STATE.mkdir(parents=True, exist_ok=True)
-        with _database_url() as database_url:
-            environment = _environment(database_url, port)
+        with _database_url() as database_url, _redis() as redis:
+            environment = _environment(database_url, port) | redis
             _flask(environment, "db", "upgrade")
             people = _people(environment)
             with _service(environment) as service:
@@ -84,6 +85,18 @@ def _database_url() -> Iterator[str]:
     print("Starting PostgreSQL ...", flush=True)
     with embedded(STATE / "postgres") as url:
         yield url
+
+
+@contextmanager
+def _redis() -> Iterator[dict[str, str]]:
+    """Where Redis is: as the environment says, or one of this checkout's own if the machine can run it."""
+    if any(os.environ.get(name) for name in ("REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER")):
+        yield {}
+        return
+    with own_redis(STATE, in_child=_end_with_parent) as url:
+        if not url:
+            print("No redis-server here: running without a cache.", flush=True)
+        yield {"REDIS_URL": url}
 
 
 def _environment(database_url: str, port: int) -> dict[str, str]:

@@ -45,5 +45,11 @@ def test_the_map_in_the_readme_is_the_tree():
     assert not [name for name in mapped if name != ".in" and not any((home / name).exists() for home in homes)]
 
 
+def test_every_test_that_the_guides_table_names_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "seed-guide.md").read_text())
+    assert len(named) > 30
+    assert not [pair for pair in named if f"def {pair[1]}(" not in (ROOT / pair[0]).read_text()]
+
+
 def test_contributing_fits_on_a_page():
     assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60
