@@ -21,6 +21,7 @@ from ofektom.callers import Caller, Claims
 from ofektom.database import verb
 from ofektom.errors import NotFound, Problem
 from ofektom.extensions import db
+from ofektom.http import MAX_ID
 from ofektom.identity import Actor, moment, row_id
 
 PUBLIC = "public"  # anybody, signed in or not
@@ -133,7 +134,10 @@ def _verified(token: str, secret_key: str) -> Claims:
             options={"require": _CLAIMS},
         )
         expires_at = float(claims["exp"]) + CLOCK_SKEW_SECONDS
-        return Claims(int(claims["sub"]), int(claims["sid"]), int(claims["ver"]), expires_at)
+        ids = int(claims["sub"]), int(claims["sid"]), int(claims["ver"])
+        if not all(0 < number <= MAX_ID for number in ids):
+            raise InvalidToken
+        return Claims(*ids, expires_at)
     except (jwt.PyJWTError, ValueError, TypeError):
         raise InvalidToken from None
 

@@ -122,7 +122,10 @@ def _names(user_id: int, session_id: int) -> tuple[str, str, str]:
 
 
 def _read(claims: Claims, names: tuple[str, str, str]) -> Reading:
-    [row] = _READ.run({"user_id": claims.user_id, "session_id": claims.session_id})
+    rows = _READ.run({"user_id": claims.user_id, "session_id": claims.session_id})
+    if not rows:
+        return Reading(0, dict.fromkeys(names, Fact(None)))
+    [row] = rows
     places = tuple(CacheKeys.format(CacheKeys.BUSINESS, business_id=business_id) for business_id in row["all_ids"])
     found = [Fact(row["session"]), Fact(row["user"]), Fact(row["businesses"], places)]
     return Reading(row["horizon"], dict(zip(names, found, strict=True)))

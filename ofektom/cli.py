@@ -6,6 +6,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from ofektom import audit, credentials, database, discovery, freshness, idempotency, pool
+from ofektom.caching import get_cache
 from ofektom.config import load_settings
 from ofektom.db_report import db_report
 from ofektom.extensions import db
@@ -39,10 +40,18 @@ def role_parameters() -> None:
     click.echo("\n".join(pool.role_parameters(load_settings())))
 
 
+@click.command("flush-cache")
+@with_appcontext
+def flush_cache() -> None:
+    """Forget everything of this service in Redis: after the database was restored to an earlier point."""
+    click.echo(f"forgot {get_cache().flush_db()} keys")
+
+
 def init_app(app: Flask) -> None:
     """Install the commands."""
     app.cli.add_command(seal_audit)
     app.cli.add_command(tidy)
+    app.cli.add_command(flush_cache)
     app.cli.add_command(db_report)
     app.cli.add_command(role_parameters)
     for module in discovery.find_slices().values():

@@ -13,7 +13,8 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import create_connection
 
-from ofektom.redis_cache import CONNECTIONS, GuardedRedisCache, connect
+from ofektom.redis_cache import GuardedRedisCache
+from ofektom.redis_servers import CONNECTIONS, connect
 
 KEYS, CALLS, AT_ONCE = 200, 4000, 8
 LONGEST_HOLD_SECONDS, LONGEST_PATIENCE_SECONDS = 0.006, 0.02
@@ -53,8 +54,9 @@ def main(port: int) -> dict:
     proxy = Proxy(port)
     url = f"redis://127.0.0.1:{proxy.server.server_port}/0"
     names = ("REDIS_PASSWORD", "REDIS_CLUSTER", "REDIS_SENTINELS")
-    client = connect(dict.fromkeys(names) | {"REDIS_URL": url})
-    cache = GuardedRedisCache(client, secret="x" * 32, key_prefix="", default_timeout=300)
+    servers = connect(dict.fromkeys(names) | {"REDIS_URL": url})
+    client = servers.server._client
+    cache = GuardedRedisCache(servers, secret="x" * 32, key_prefix="", default_timeout=300)
     for number in range(KEYS):
         assert cache.set(f"key {number}", number)
     proxy.holds = True

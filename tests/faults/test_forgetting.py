@@ -49,7 +49,8 @@ class Gardener:
         """The kinds of facts of which there are copies, now that much has been read."""
         with self.app.app_context():
             cache = get_cache().cache
-            names = [key.removeprefix(cache.key_prefix.encode()) for key in cache._write_client.scan_iter()]
+            server = cache._servers.server._client
+            names = [key.removeprefix(cache.key_prefix.encode()) for key in server.scan_iter()]
         found = {name.partition(b":")[0].decode() for name in names}
         return [pattern for pattern in FACTS if pattern.partition(":")[0] in found]
 

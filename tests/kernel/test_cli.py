@@ -7,6 +7,7 @@ import pytest
 
 from ofektom import audit
 from ofektom.auth import read_access_token
+from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import Client
 from tests.kernel import tables
@@ -92,3 +93,12 @@ def test_the_commands_are_listed_with_what_they_do(flask):
     listed = flask("--help").output
     for command in ("create-super-admin", "seal-audit", "tidy"):
         assert re.search(rf"^  {command} +\S+", listed, re.MULTILINE), command
+
+
+def test_the_cache_can_be_flushed(app, flask):
+    flask("flush-cache")
+    with app.app_context():
+        get_cache().set("settings:1", 1)
+    assert flask("flush-cache").output == "forgot 1 keys\n"
+    with app.app_context():
+        assert get_cache().get("settings:1") is None
