@@ -44,6 +44,8 @@ def build_cases(url: str, secrets: dict[str, str]) -> list[Case]:
     to_mark = [_account(cast, number, cycles=2) for number in range(ACCOUNTS, 2 * ACCOUNTS)]
     tokens = _many_tokens(app, cast)
     with app.app_context():
+        with db.engine.connect() as connection:
+            connection.exec_driver_sql("ANALYZE")  # as autovacuum would have by now
         db.engine.dispose()  # the load generator forks
     token = cast.ada.token
     people = [cast.ada, cast.bola, cast.chidi, cast.dupe, cast.emeka, cast.funke, cast.gbenga, cast.hauwa]
