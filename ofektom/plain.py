@@ -24,6 +24,8 @@ from ofektom.identity import Actor
 
 # psycopg 3's way to write a statement names the type of every parameter, and psycopg2 can send it.
 _DIALECT = psycopg.dialect()
+# On one connection. A plan takes PostgreSQL's memory, and callers may combine a list's filters as they like.
+MOST_PREPARED = 100
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -94,9 +96,13 @@ class Statement:
     def _prepare_on(self, held, send: Callable) -> None:
         """Prepare it, unless this connection has it. Behind PgBouncer nothing can be: the next one may be another."""
         known = held.info.setdefault("prepared", set())
-        if self.text not in known and not current_app.config["PGBOUNCER"]:
-            send(self.prepare)
-            known.add(self.text)
+        if self.text in known or current_app.config["PGBOUNCER"]:
+            return
+        if len(known) >= MOST_PREPARED:
+            send("DEALLOCATE ALL")
+            known.clear()
+        send(self.prepare)
+        known.add(self.text)
 
 
 def _wrapped(error: psycopg2.Error, statement: str, *, is_lost: bool) -> Exception:
@@ -125,6 +131,8 @@ def prepared(build: Callable[..., Select]) -> Callable[..., list[dict]]:
     @functools.cache
     def compiled(role: str | None, shape: tuple) -> tuple[Statement, SQLCompiler]:
         made = build(_AnyActor(role), *shape).compile(dialect=_DIALECT)
+        if "POSTCOMPILE" in made.string:
+            raise TypeError(f"{build.__qualname__}: a list in IN is of no fixed length; compare with = ANY(array)")
         return Statement(_PARAMETER.sub(lambda found: _constant(made, found), made.string)), made
 
     @functools.wraps(build)
