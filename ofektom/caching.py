@@ -116,7 +116,12 @@ def _keep(name: str, key: str, ttl: int, result):
 
 def _key(name: str, args: tuple, kwargs: dict) -> str:
     arguments = orjson.dumps([args, kwargs] if kwargs else args, option=orjson.OPT_SORT_KEYS).decode()
-    key = f"{name}:{arguments}"
+    return bounded_key(name, arguments)
+
+
+def bounded_key(name: str, rest: str) -> str:
+    """`name:rest`, readable while it is short, with a digest in place of a long rest."""
+    key = f"{name}:{rest}"
     return key if len(key) <= LONGEST_READABLE_KEY else f"{name}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 

@@ -4,17 +4,15 @@ A request that carries credentials is neither answered from here nor kept, and w
 has called public. So there is no answer of somebody's that could reach somebody else.
 """
 
-import hashlib
 from typing import NamedTuple
 
 from flask import Flask, Response, current_app, g, request
 
 from ofektom import database, http, metrics
-from ofektom.caching import get_cache
+from ofektom.caching import bounded_key, get_cache
 
 DEFAULT_TTL_SECONDS = 60
 HEADER = "X-Cache"
-LONGEST_READABLE_KEY = 200
 KEPT_HEADERS = ("Content-Type", "Cache-Control", "ETag")
 
 
@@ -67,14 +65,9 @@ class CachingMiddleware:
             return None
         if any(request.path == path or request.path.startswith(f"{path}/") for path in self.excluded):
             return None
-        return _Place(_key(request.full_path), min(self.ttl, view.public_for))
-
-
-def _key(full_path: str) -> str:
-    key = f"response:{full_path}"
-    return key if len(key) <= LONGEST_READABLE_KEY else f"response:{hashlib.sha256(key.encode()).hexdigest()}"
+        return _Place(bounded_key("response", request.full_path), min(self.ttl, view.public_for))
 
 
 def forget(path: str) -> None:
     """Let the answer at `path` be made anew, once the present verb has committed."""
-    database.after_commit(lambda: get_cache().delete(_key(f"{path}?")))
+    database.after_commit(lambda: get_cache().delete(bounded_key("response", f"{path}?")))

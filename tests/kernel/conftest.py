@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from tests.kernel import tables
 
@@ -18,3 +19,10 @@ def context(app) -> Iterator[None]:
 def business(context) -> int:
     """The id of a business that nothing has happened in."""
     return tables.new_business()
+
+
+@pytest.fixture
+def client(redis_url):
+    """Somebody else who may ask the suite's Redis."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client

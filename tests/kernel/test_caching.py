@@ -19,16 +19,9 @@ from tests.conf.processes import free_port, redis_server, wait_for
 
 
 @pytest.fixture
-def context(app):
-    with app.app_context():
-        get_cache().flush_db()
-        yield
-
-
-@pytest.fixture
-def client(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
+def context(context):
+    """With an empty cache."""
+    get_cache().flush_db()
 
 
 class Own:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import redis
 
 from ofektom.app import create_app
 from ofektom.caching import cached, get_cache, redis_info
@@ -19,16 +18,9 @@ from tests.concurrency.race import race
 
 
 @pytest.fixture
-def context(app):
-    with app.app_context():
-        get_cache().flush_db()
-        yield
-
-
-@pytest.fixture
-def client(redis_url):
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
+def context(context):
+    """With an empty cache."""
+    get_cache().flush_db()
 
 
 @pytest.mark.parametrize(
