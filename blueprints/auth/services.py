@@ -20,13 +20,16 @@ from ofektom.identity import Actor, User
 from ofektom.plain import Statement
 
 
+_attempt = verb(queries.attempt)
+
+
 def log_in(*, login: str, secret: str, device: str | None, address: str | None) -> dict:
     """Open a session. Raises WrongCredentials (whatever was wrong) or TooManyGuesses.
 
     An unknown login costs the same time and the same guesses as a known one.
     """
     column, value = normal_login(login)
-    user = verb(queries.attempt)(column, value, f"login:{credentials.hash_token(value)}")
+    user = _attempt(column, value, f"login:{credentials.hash_token(value)}")
     if not user["may_try"]:
         credentials.refuse_guess(user["subject"])
     if not credentials.verify_secret(secret, user["secret_hash"] if user["is_active"] else None):
