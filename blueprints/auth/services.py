@@ -19,7 +19,6 @@ from ofektom.extensions import db
 from ofektom.identity import Actor, User
 from ofektom.plain import Statement
 
-
 _attempt = verb(queries.attempt)
 
 
