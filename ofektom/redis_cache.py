@@ -16,7 +16,16 @@ from flask import Flask
 from flask_caching.backends.base import BaseCache
 
 from ofektom import metrics
-from ofektom.redis_servers import FAILURES_TO_OPEN, OPEN_SECONDS, PATIENCE_SECONDS, Cluster, Single, connect, is_answer
+from ofektom.redis_servers import (
+    FAILURES_TO_OPEN,
+    OPEN_SECONDS,
+    PATIENCE_SECONDS,
+    Cluster,
+    Server,
+    Single,
+    connect,
+    is_answer,
+)
 
 __all__ = ["FAILURES_TO_OPEN", "OPEN_SECONDS", "PATIENCE_SECONDS", "GuardedRedisCache", "Json"]
 
@@ -168,14 +177,23 @@ class GuardedRedisCache(BaseCache):
 
     def info(self) -> dict:
         """Redis' own figures (INFO), those of all servers together; empty when one of them cannot be asked."""
-        each = [server.ask(_figures, None) for server in self._servers.all()]
+        each = [_figures(server) for server in self._servers.all()]
         if not each or None in each:
             return {}
         sums = {name: sum(figures[name] for figures in each) for name in SUMMED}
         return sums | {"used_memory_human": _human(sums["used_memory"])}
 
 
-def _figures(client: redis.Redis) -> dict[str, int]:
+def _figures(server: Server) -> dict[str, int] | None:
+    """What a server counts. One answer that comes late is no outage: it is asked until its breaker opens."""
+    for _ in range(FAILURES_TO_OPEN):
+        figures = server.ask(_counts, None)
+        if figures or server.breaker.is_open:
+            break
+    return figures
+
+
+def _counts(client: redis.Redis) -> dict[str, int]:
     info = client.info()
     return {name: int(info[name]) for name in SUMMED}
 

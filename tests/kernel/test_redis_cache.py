@@ -5,6 +5,8 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +15,7 @@ import pytest
 
 from ofektom.app import create_app
 from ofektom.caching import cached, get_cache, redis_info
-from ofektom.redis_servers import FAILURES_TO_OPEN, Breaker
+from ofektom.redis_servers import FAILURES_TO_OPEN, PATIENCE_SECONDS, Breaker
 from tests.concurrency.race import race
 
 
@@ -178,6 +180,22 @@ def test_a_server_that_lies_is_a_cache_that_misses(settings, lie, kind):
                 assert len(cache.delete_many("key", "other")) in (0, 2)
                 assert cache.flush_db() >= 0
                 assert redis_info()["state"] in ("connected", "unreachable")
+
+
+BUSY = """
+    redis.call('SET', 'busy', 1)
+    local function now() local time = redis.call('TIME'); return time[1] * 1000000 + time[2] end
+    local ending = now() + tonumber(ARGV[1])
+    while now() < ending do end
+"""
+
+
+def test_one_late_answer_is_no_outage(context, client):
+    with ThreadPoolExecutor(1) as other:
+        other.submit(client.eval, BUSY, 0, int(PATIENCE_SECONDS * 1.5 * 1e6))
+        time.sleep(PATIENCE_SECONDS / 10)
+        assert redis_info()["state"] == "connected"
+    assert client.get("busy") == b"1"
 
 
 def test_of_a_crowd_one_a_second_passes_an_open_breaker(caplog):
