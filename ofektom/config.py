@@ -28,6 +28,7 @@ VARIABLES = {
     "parallel_workers": "DB_PARALLEL_WORKERS",
     "pgbouncer": "DB_PGBOUNCER",
 }
+RATE = re.compile(r"[1-9][0-9]{0,5}/(second|minute|hour|day)")
 MEMORY = re.compile(r"[1-9][0-9]{0,8}(kB|MB|GB)")
 MINIMUM_SECRET_CHARACTERS = 32
 MINIMUM_DIFFERENT_CHARACTERS = 8
@@ -75,6 +76,7 @@ class Settings:
     max_body_bytes: int
     argon2_memory_kib: int
     argon2_passes: int
+    login_rate: str
     access_token_minutes: int
     refresh_token_days: int
     redis_url: str
@@ -143,6 +145,7 @@ def _read(env: Env) -> dict:
         "max_body_bytes": env.int("MAX_BODY_BYTES", 1_000_000),
         "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 19_456),
         "argon2_passes": env.int("ARGON2_PASSES", 2),
+        "login_rate": env.str("LOGIN_RATE", "5/minute"),
         "access_token_minutes": env.int("ACCESS_TOKEN_MINUTES", 15),
         "refresh_token_days": env.int("REFRESH_TOKEN_DAYS", 30),
         "redis_url": _redis_url(env),
@@ -193,6 +196,8 @@ def _refuse_nonsense(settings: Settings) -> None:
         raise ConfigurationError("CACHE_PREFIX must say something: flushing the cache takes every key that begins so")
     if settings.log_level not in logging.getLevelNamesMapping():
         raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
+    if settings.login_rate and not RATE.fullmatch(settings.login_rate):
+        raise ConfigurationError("LOGIN_RATE must be a rate such as 5/minute, or empty for none")
     for name in ("work_mem", "effective_cache_size"):
         if not MEMORY.fullmatch(getattr(settings, name)):
             raise ConfigurationError(f"{VARIABLES[name]} must be an amount of memory, such as 16MB")

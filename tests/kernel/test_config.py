@@ -87,6 +87,8 @@ def test_production_is_what_it_is_when_nobody_says(environment):
         ("OPS_NETWORKS", "everybody"),
         ("OPS_NETWORKS", "10.0.0.1/8"),  # a host where a network belongs
         ("OPS_NETWORKS", "127.0.0.0/8;10.0.0.0/8"),
+        ("LOGIN_RATE", "many"),
+        ("LOGIN_RATE", "0/minute"),
         ("ACCESS_TOKEN_MINUTES", "0"),
         ("IDEMPOTENCY_DAYS", "0"),
         ("LOG_LEVEL", "LOUD"),
