@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint requirements clean
+.PHONY: help run test lint conf requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -20,6 +20,9 @@ test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
+	@$(BIN)/python -m local.nginx
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Make sure that redis-server, nginx, pgbouncer and PostgreSQL's package exist: the tests start their own, on free ports.
+# Make sure that redis-server, nginx, envsubst, pgbouncer and PostgreSQL's package exist: the tests start their own, on
+# free ports.
 # The package's PostgreSQL has the extensions that the embedded one lacks.
 set -euo pipefail
 
@@ -9,6 +10,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 missing=()
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v nginx >/dev/null || missing+=(nginx)
+command -v envsubst >/dev/null || missing+=(gettext-base)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || missing+=(postgresql)
 command -v pgbouncer >/dev/null || missing+=(pgbouncer)
 [ ${#missing[@]} -eq 0 ] && exit 0
