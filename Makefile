@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint conf requirements clean
+.PHONY: help run cluster test lint conf requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -13,8 +13,12 @@ help: ## Show this list
 run: $(INSTALLED) ## Start the service with its own PostgreSQL (or DATABASE_URL) on PORT, 8000 by default
 	@exec $(BIN)/python -m local.run
 
+cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as in production, on PORT, 8000 by default
+	@local/servers.sh redis-server nginx
+	@exec $(BIN)/python -m local.cluster
+
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/test-servers.sh
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(INSTALLED) ## Check style and formatting

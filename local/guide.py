@@ -4,18 +4,18 @@ import json
 import shlex
 
 
-def guide(people: list[dict], url: str, *, docs: str, logs: str, data: str) -> str:
-    """The text that greets whoever started the service at `url`. `docs` is the address that serves the documents."""
+def guide(people: list[dict], url: str, **places: object) -> str:
+    """The text that greets whoever started the service at `url`; `places` are more things and where they are."""
+    known = {"Documentation": f"{url}/docs", "OpenAPI": f"{url}/api/v1/openapi.json"} | places
+    rows = "\n".join(f"{name:15} {place}" for name, place in known.items())
     return f"""
 Ofektom is ready at {url}
 
 {_who_can_log_in(people)}
 {_first_requests(people, url)}
-Documentation   {docs}/docs
-OpenAPI         {docs}/api/v1/openapi.json
-Log             {logs}
+{rows}
 
-Ctrl-C stops everything. The data stays in {data}; delete that to start afresh.
+Ctrl-C stops everything. The data stays, and the next start is quick; delete it to start afresh.
 """
 
 

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +17,14 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 # A browser's idle connection would hold up Ctrl-C for as long as gunicorn waits in production.
 STOP_SECONDS = 5
+LAST_LINES = 20
+LABEL_WIDTH = 8
 PR_SET_PDEATHSIG = 1
-# What ends `python -m gunicorn` with this is conf/gunicorn.py, as in production.
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py"]
-SERVICE = [*GUNICORN, "--graceful-timeout", str(STOP_SECONDS), "wsgi:app"]
+# As in production, but for the patience at the end.
+SERVICE = [
+    *[sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py"],
+    *["--graceful-timeout", str(STOP_SECONDS), "wsgi:app"],
+]
 
 
 class CannotRun(Exception):
@@ -68,7 +73,7 @@ def port_for(text: str, command: str) -> int:
 
 
 @contextmanager
-def logged(name: str, command: Sequence[str], log: Path, environment: dict[str, str]) -> Iterator[Program]:
+def logged(name: str, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> Iterator[Program]:
     """A program that writes to the file `log`, until the block ends."""
     with log.open("w") as output:
         process = _start(command, output, environment)
@@ -79,7 +84,28 @@ def logged(name: str, command: Sequence[str], log: Path, environment: dict[str, 
         process.wait()
 
 
-def _start(command: Sequence[str], output, environment: dict[str, str]) -> subprocess.Popen:
+@contextmanager
+def labelled(name: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Program]:
+    """A program each of whose lines is printed here after its name, until the block ends."""
+    process = _start(command, subprocess.PIPE, environment)
+    last: deque[str] = deque(maxlen=LAST_LINES)
+
+    def pass_on() -> None:
+        for line in process.stdout:
+            last.append(line)
+            print(f"{name:{LABEL_WIDTH}} | {line}", end="", flush=True)
+
+    reader = threading.Thread(target=pass_on, daemon=True)
+    reader.start()
+    try:
+        yield Program(name, process, lambda: "".join(last))
+    finally:
+        process.terminate()
+        process.wait()
+        reader.join(STOP_SECONDS)
+
+
+def _start(command: Sequence[str], output, environment: Mapping[str, str]) -> subprocess.Popen:
     """Out of reach of the terminal's Ctrl-C, which is for us to pass on."""
     return subprocess.Popen(
         command,
@@ -88,6 +114,8 @@ def _start(command: Sequence[str], output, environment: dict[str, str]) -> subpr
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
         start_new_session=True,
         preexec_fn=end_with_parent,
     )
@@ -127,4 +155,4 @@ def wait_for_the_end(programs: Sequence[Program], stopping: threading.Event) -> 
 
 def tail(text: str) -> str:
     """The last lines of `text`."""
-    return "\n".join(text.strip().splitlines()[-20:])
+    return "\n".join(text.strip().splitlines()[-LAST_LINES:])

@@ -19,8 +19,7 @@ def main() -> int:
             known = people(variables)
             with logged("gunicorn", SERVICE, log, variables) as service:
                 if wait_until_ready([service], port, stopping):
-                    url = f"http://127.0.0.1:{port}"
-                    print(guide(known, url, docs=url, logs=str(log), data=str(STATE)), flush=True)
+                    print(guide(known, f"http://127.0.0.1:{port}", Log=log, Data=STATE), flush=True)
                 wait_for_the_end([service], stopping)
     except (CannotRun, PostgresError, OSError) as problem:
         print(f"Ofektom cannot run: {problem}", file=sys.stderr)
