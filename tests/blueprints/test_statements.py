@@ -40,6 +40,11 @@ PINNED = {
     "businesses.units": 1,
     "commissions.commissions": 1,
     "commissions.statement": 4,
+    "documents.export_collections": 3,
+    "documents.export_commissions": 3,
+    "documents.export_customers": 3,
+    "documents.export_payments": 3,
+    "documents.statement_csv": 3,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -69,7 +74,7 @@ PINNED = {
     "payments.request_payment": 11,
     "payments.requests": 1,
     "reports.four_pots": 1,
-    "reports.savings_statement": 2,
+    "reports.savings_statement": 3,
     "reports.trial_balance": 1,
     "savings.account": 1,
     "savings.accounts": 1,
@@ -238,6 +243,9 @@ def _reads(cast, account):
     cast.ada.ok("GET", f"/collections/{collection['id']}")
     cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
     asset = f"/docs/assets/{ASSETS.version}/swagger-ui.css"
+    for subject in ("collections", "commissions", "customers", "payments"):
+        assert cast.ada.post(f"/exports/{subject}.csv").status == 200
+    assert cast.ada.get(f"/savings/{account['id']}/statement.csv").status == 200
     for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
         assert cast.ada.get(path).status == 200
 

@@ -130,6 +130,15 @@ def code(asked: Asked) -> dict:
     return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
 
 
+# What is out of sight leaves nothing but the line of columns.
+EXPORT = Expected(
+    STAFF,
+    (
+        Reference("body", "agent_id", "collector", NOTHING, optional=True),
+        Reference("body", "unit_id", "unit", NOTHING, optional=True),
+    ),
+    body={"from": day(-30)},
+)
 OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
 
 EXPECTED: dict[str, Expected] = {
@@ -163,6 +172,11 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "documents.export_collections": EXPORT,
+    "documents.export_commissions": EXPORT,
+    "documents.export_customers": EXPORT,
+    "documents.export_payments": EXPORT,
+    "documents.statement_csv": Expected(MEMBERS, (ACCOUNT,)),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
