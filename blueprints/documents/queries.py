@@ -80,9 +80,10 @@ def _collections(actor: Actor, filters: tuple[str, ...]) -> Select:
     slots = select(func.count().label("slots"), dates.label("slot_dates")).where(own).lateral("slots")
     columns = (Collection.id, Collection.collected_on, Collection.at, *AGENT, *CUSTOMER, *ACCOUNT)
     columns += (Collection.method, CURRENCY, Collection.amount, Collection.credit_change, slots)
+    number = Collection.number.label("receipt_number")
     status = case((Collection.reversed_at.is_(None), "valid"), else_="reversed").label("status")
     query = (
-        select(*columns, status, Collection.reversed_at, Collection.reversal_reason)
+        select(*columns, status, Collection.reversed_at, Collection.reversal_reason, number)
         .join(SavingsAccount, _same(SavingsAccount, Collection, Collection.account_id))
         .join(Membership, _same(Membership, SavingsAccount, SavingsAccount.customer_id))
         .join(Agent, _same(Agent, Collection, Collection.collector_id))

@@ -32,6 +32,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "status",
         "reversed_at",
         "reversal_reason",
+        "receipt_number",
     ),
     Subject.COMMISSIONS: (
         "id",

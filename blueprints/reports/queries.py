@@ -86,6 +86,13 @@ _INVARIANTS = {
               AND s.kind = 'agent_cash' AND s.owner_id = k.collector_id
               AND d.kind = 'savings' AND d.owner_id = k.account_id)
     """,
+    "a collector's receipts are numbered from 1 on without a gap, and the counter knows the last": """
+        SELECT coalesce(n.collector_id, c.collector_id) AS id FROM (
+            SELECT collector_id, count(*) AS given, min(number) AS first, max(number) AS last FROM collections
+            WHERE business_id = :business_id GROUP BY collector_id
+        ) n FULL JOIN (SELECT * FROM receipt_counters WHERE business_id = :business_id) c USING (collector_id)
+        WHERE (n.first, n.last, c.issued) IS DISTINCT FROM (1, n.given, n.given)
+    """,
     "a commission's parts went to its collector and to the business": """
         SELECT c.id FROM commissions c WHERE c.business_id = :business_id
         AND (c.agent_amount, c.business_amount) <> (
