@@ -28,15 +28,18 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
 
 from blueprints.commissions.models import Commission
-from blueprints.documents.rules import Subject
+from blueprints.documents.rules import MOST_LINES, Subject, TooLong
 from blueprints.markings.models import Collection
+from blueprints.markings.queries import collection as one_collection
+from blueprints.markings.queries import receipt as checked_receipt
 from blueprints.payments.models import PaymentRequest
 from blueprints.savings.models import Marking, SavingsAccount
 from blueprints.savings.queries import account as savings_account
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
 from ofektom import ledger, periods, plain
-from ofektom.identity import Actor, Membership, Role
+from ofektom.extensions import db
+from ofektom.identity import Actor, Business, Membership, Role
 from ofektom.ledger import LedgerAccount
 
 ROWS = 1_000  # of a piece: some 20 ms of the worker's time
@@ -199,3 +202,28 @@ def statement(actor: Actor, account_id: int, *, first: date | None, last: date |
             return
         yield lines
         lines = []
+
+
+def printable_statement(actor: Actor, account_id: int, **days: date | None) -> tuple[dict, str, list[dict]]:
+    """(account, name of the business, lines) of a statement that is short enough to print; raises NotFound, TooLong."""
+    found, lines = savings_account(actor, account_id), []
+    for piece in statement(actor, account_id, **days):
+        lines += piece
+        if len(lines) > MOST_LINES:
+            raise TooLong(most=MOST_LINES)
+    return found, _name_of_business(actor), lines
+
+
+def receipt(actor: Actor, collection_id: int) -> tuple[dict, dict, str]:
+    """(collection, its account, name of the business) of a receipt in the actor's sight; raises NotFound."""
+    found = one_collection(actor, collection_id)
+    return found, savings_account(actor, found["account_id"]), _name_of_business(actor)
+
+
+def receipt_by_code(check_code: str) -> dict:
+    """What anybody who holds a receipt's code may know of it; raises NotFound."""
+    return checked_receipt(check_code)
+
+
+def _name_of_business(actor: Actor) -> str:
+    return db.session.scalar(select(Business.name).where(Business.id == actor.business_id))

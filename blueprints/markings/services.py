@@ -170,7 +170,9 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
-    response_cache.forget(f"/api/v1/receipts/{queries.check_code(card.business_id, collection_id)}")
+    code = queries.check_code(card.business_id, collection_id)
+    for place in ("/api/v1/receipts", "/r"):
+        response_cache.forget(f"{place}/{code}")
     return queries.collection(actor, collection_id)
 
 

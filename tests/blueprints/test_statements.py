@@ -44,7 +44,10 @@ PINNED = {
     "documents.export_commissions": 3,
     "documents.export_customers": 3,
     "documents.export_payments": 3,
+    "documents.receipt_page": 1,
+    "documents.receipt_pdf": 3,
     "documents.statement_csv": 3,
+    "documents.statement_pdf": 5,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -242,10 +245,13 @@ def _reads(cast, account):
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
     cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
+    for path in (f"/r/{collection['check_code']}", f"/collections/{collection['id']}/receipt.pdf"):
+        assert cast.ada.get(path).status == 200
     asset = f"/docs/assets/{ASSETS.version}/swagger-ui.css"
     for subject in ("collections", "commissions", "customers", "payments"):
         assert cast.ada.post(f"/exports/{subject}.csv").status == 200
-    assert cast.ada.get(f"/savings/{account['id']}/statement.csv").status == 200
+    for form in ("csv", "pdf"):
+        assert cast.ada.get(f"/savings/{account['id']}/statement.{form}").status == 200
     for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
         assert cast.ada.get(path).status == 200
 
