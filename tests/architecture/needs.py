@@ -15,6 +15,8 @@ from blueprints.auth import queries as sign_ins
 from blueprints.auth import services as signing
 from blueprints.commissions import queries as charges
 from blueprints.commissions import services as charging
+from blueprints.documents import queries as documents
+from blueprints.documents.rules import Subject
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
 from blueprints.payments import queries as payments
@@ -22,7 +24,7 @@ from blueprints.savings import queries as savings
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger
+from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger, periods
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -76,6 +78,13 @@ def _requests(actor: Actor = ADMIN, **wanted) -> Query:
 
 def _commissions(actor: Actor = ADMIN, **wanted) -> Query:
     return _listed("commissions", charges.commissions, wanted, actor, **ANY_COMMISSION)
+
+
+def _exported(subject: Subject, actor: Actor = ADMIN, **wanted) -> Query:
+    """The first piece of an export."""
+    filters = {"first": None, "last": None, "agent_id": None, "unit_id": None} | wanted
+    name = ", ".join([subject, *(["as agent"] if actor is AGENT else []), *(f"{name}=" for name in wanted)])
+    return Query(f"documents.queries.export({name})", lambda: next(documents.export(actor, subject, **filters)))
 
 
 def _events(**wanted) -> Query:
@@ -146,7 +155,10 @@ NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_seal": [SEALED],
     "ix_audit_events_unsealed": [Query("ofektom.audit.seal()", lambda: audit.seal(1))],
     "ix_collections_business_id_account_id_id": [_collections(account_id=ACCOUNT_ID)],
-    "ix_collections_business_id_collected_on_id": [_collections(collected_on=LATELY)],
+    "ix_collections_business_id_collected_on_id": [
+        _collections(collected_on=LATELY),
+        _exported(Subject.COLLECTIONS, first=LATELY),
+    ],
     "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
     "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
     "ix_commissions_business_id_agent_id_at": [PERIOD],
@@ -203,6 +215,8 @@ BY_CONSTRAINT = [
     _events(),
     GIVE_BACK,
     Query("markings.queries.receipt()", _latest_receipt),
+    *(_exported(subject, actor) for subject in Subject for actor in (ADMIN, AGENT)),
+    Query("ofektom.periods.totals()", lambda: periods.totals(1, BAG, ledger.Period(LATELY, LATELY))),
     Query("auth.queries.attempt()", lambda: sign_ins.attempt("phone", PHONE, "login:0")),
     Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
     Query("ofektom.credentials.spend_guess()", lambda: credentials.spend_guess("user:1")),
