@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import gevent
+import gevent.monkey
 
 
 def app(environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -31,6 +32,12 @@ def _slow(_environ: dict) -> dict:
     return {"finished": True}
 
 
+def _stuck(_environ: dict) -> dict:
+    """Hold up everything in this worker, as a long computation does."""
+    gevent.monkey.get_original("time", "sleep")(1.5)
+    return {"finished": True}
+
+
 def _die(environ: dict) -> dict:
     """Leave a mark, then die like a worker that the kernel killed in the middle of a request."""
     with Path(os.environ["MARKS"]).open("a") as marks:
@@ -48,4 +55,4 @@ def _wait_in_database(_environ: dict) -> dict:
     return {"finished": True}
 
 
-PATHS = {"/long": _long, "/slow": _slow, "/die": _die, "/wait-in-database": _wait_in_database}
+PATHS = {"/long": _long, "/slow": _slow, "/stuck": _stuck, "/die": _die, "/wait-in-database": _wait_in_database}

@@ -1,0 +1,144 @@
+"""A mixed load that counts: reads and markings on kept-alive connections, by clients who try nothing twice."""
+
+import http.client
+import itertools
+import json
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+
+from tests.cast import Cast
+from tests.concurrency.race import assert_adds_up, rows
+from tests.faults.damage import wait_until
+
+TIMEOUT_SECONDS = 20
+# Between two requests of one client: a load that leaves a shared machine of two cores room for restarts.
+PAUSE_SECONDS = 0.05
+# Of a client who keeps a connection and seldom uses it. Longer than a worker takes to stop when nobody keeps it.
+LAZY_SECONDS = 2.5
+_addresses = itertools.count(1)
+
+
+@dataclass
+class Client:
+    """One connection, kept alive and opened again only when the server has said that it closes it.
+
+    Nothing is retried: whatever is not the expected answer, a broken connection above all, is a failure. Each has an
+    address of its own, as customers have, so that nginx does not count them as one.
+    """
+
+    port: int
+    token: str
+    account_id: int
+    pause: float = PAUSE_SECONDS
+    failures: list[str] = field(default_factory=list)
+    told: dict[str, int] = field(default_factory=dict)
+    answers: int = 0
+    slowest: float = 0.0
+    release: str | None = None  # of the code that gave the last answer, if it says
+
+    def __post_init__(self):
+        number = next(_addresses)
+        source = (f"127.{number >> 8 & 255}.{number & 255}.7", 0)
+        self.connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=TIMEOUT_SECONDS, source_address=source
+        )
+
+    def walk(self, stopping: threading.Event) -> None:
+        """Three reads and a marking, over and over."""
+        with closing(self.connection):
+            while not stopping.is_set():
+                for path in ("/auth/me", f"/savings/{self.account_id}", "/savings?limit=5"):
+                    self._ask("GET", path)
+                key = uuid.uuid4().hex
+                body = self._ask("POST", f"/savings/{self.account_id}/markings", {"days": 1}, key)
+                if body:
+                    self.told[key] = body["collection_id"]
+
+    def _ask(self, method: str, path: str, body: dict | None = None, key: str = "") -> dict | None:
+        """The body of the answer that was expected; None when there was another, or none."""
+        time.sleep(self.pause)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        headers |= {"Idempotency-Key": key} if key else {}
+        began = time.monotonic()
+        try:
+            self.connection.request(
+                method, f"/api/v1{path}", json.dumps(body).encode() if body is not None else None, headers
+            )
+            response = self.connection.getresponse()
+            received = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            self.connection.close()
+            self.failures.append(f"{method} {path}: {error!r} after {time.monotonic() - began:.3f} s")
+            return None
+        self.slowest = max(self.slowest, time.monotonic() - began)
+        if response.status != (201 if key else 200):
+            self.failures.append(f"{method} {path}: {response.status} {received[:200]!r}")
+            return None
+        self.answers += 1
+        self.release = response.headers["X-Release"]
+        return json.loads(received)
+
+
+class Traffic:
+    """Clients at a port, some of them lazy, each marking an account of their own."""
+
+    def __init__(self, cast: Cast, port: int, *, clients: int = 4, lazy: int = 2):
+        self.cast = cast
+        self.accounts = [cast.open_account(cast.funke, cycle_days=366, cycles=2)["id"] for _ in range(clients + lazy)]
+        pauses = [PAUSE_SECONDS] * clients + [LAZY_SECONDS] * lazy
+        self.clients = [
+            Client(port, cast.chidi.token, account_id, pause)
+            for account_id, pause in zip(self.accounts, pauses, strict=True)
+        ]
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=one.walk, args=[self.stopping], daemon=True) for one in self.clients]
+
+    @property
+    def answers(self) -> int:
+        return sum(one.answers for one in self.clients)
+
+    @property
+    def failures(self) -> list[str]:
+        return [failure for one in self.clients for failure in one.failures]
+
+    def releases(self) -> set[str | None]:
+        """Whose answers those clients had last who are not lazy."""
+        return {one.release for one in self.clients if one.pause < LAZY_SECONDS}
+
+    @property
+    def slowest(self) -> float:
+        """Seconds that the slowest answer took."""
+        return max(one.slowest for one in self.clients)
+
+    def goes_on(self, requests: int = 60) -> None:
+        """Return when so many more requests have been answered."""
+        goal = self.answers + requests
+        wait_until(lambda: self.answers >= goal or self.failures)
+
+    def check(self) -> None:
+        """Nothing failed; what was acknowledged is in the database, once, and nothing else is."""
+        assert not self.failures, self.failures[:5]
+        query = "SELECT id FROM collections WHERE account_id = ANY(:ids)"
+        kept = Counter(row["id"] for row in rows(self.cast.app, query, ids=self.accounts))
+        assert kept == Counter(told for one in self.clients for told in one.told.values())
+        assert_adds_up(self.cast.app)
+
+
+@contextmanager
+def flowing(traffic: Traffic) -> Iterator[Traffic]:
+    """Traffic that flows in the block, and has come to rest after it."""
+    for thread in traffic.threads:
+        thread.start()
+    try:
+        traffic.goes_on()
+        yield traffic
+    finally:
+        traffic.stopping.set()
+        for thread in traffic.threads:
+            thread.join(TIMEOUT_SECONDS)
+            assert not thread.is_alive()
