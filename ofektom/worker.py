@@ -104,7 +104,7 @@ class Worker(GeventWorker):
         return Waiting(self.cfg.keepalive, self.waiting)
 
     def serve_on(self) -> None:
-        """Accept and answer until all early connections have ended and whoever was forked since serves, if there is time.
+        """Accept and answer until the early connections have ended and those forked since serve, if there is time.
 
         While `alive` is false each answer closes its connection. A proxy closes those it does not use by itself.
         """

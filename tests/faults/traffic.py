@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 
 from tests.cast import Cast
@@ -36,7 +36,8 @@ class Client:
     account_id: int
     pause: float = PAUSE_SECONDS
     failures: list[str] = field(default_factory=list)
-    told: dict[str, int] = field(default_factory=dict)
+    told: list[int] = field(default_factory=list)  # the markings that were acknowledged
+    busy: threading.Lock = field(default_factory=threading.Lock)  # held while an answer is out
     answers: int = 0
     slowest: float = 0.0
     release: str | None = None  # of the code that gave the last answer, if it says
@@ -51,17 +52,19 @@ class Client:
     def walk(self, stopping: threading.Event) -> None:
         """Three reads and a marking, over and over."""
         with closing(self.connection):
-            while not stopping.is_set():
-                for path in ("/auth/me", f"/savings/{self.account_id}", "/savings?limit=5"):
-                    self._ask("GET", path)
-                key = uuid.uuid4().hex
-                body = self._ask("POST", f"/savings/{self.account_id}/markings", {"days": 1}, key)
-                if body:
-                    self.told[key] = body["collection_id"]
+            for path in itertools.cycle(("/auth/me", f"/savings/{self.account_id}", "/savings?limit=5", None)):
+                if stopping.wait(self.pause):
+                    return
+                with self.busy:
+                    self._ask("GET", path) if path else self._mark()
+
+    def _mark(self) -> None:
+        body = self._ask("POST", f"/savings/{self.account_id}/markings", {"days": 1}, uuid.uuid4().hex)
+        if body:
+            self.told.append(body["collection_id"])
 
     def _ask(self, method: str, path: str, body: dict | None = None, key: str = "") -> dict | None:
         """The body of the answer that was expected; None when there was another, or none."""
-        time.sleep(self.pause)
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
         began = time.monotonic()
@@ -103,6 +106,11 @@ class Traffic:
         return sum(one.answers for one in self.clients)
 
     @property
+    def acknowledged(self) -> list[int]:
+        """The markings that somebody was told of."""
+        return [told for one in self.clients for told in one.told]
+
+    @property
     def failures(self) -> list[str]:
         return [failure for one in self.clients for failure in one.failures]
 
@@ -115,6 +123,14 @@ class Traffic:
         """Seconds that the slowest answer took."""
         return max(one.slowest for one in self.clients)
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody asks anything in the block, and nobody waits for an answer."""
+        with ExitStack() as held:
+            for one in self.clients:
+                held.enter_context(one.busy)
+            yield
+
     def goes_on(self, requests: int = 60) -> None:
         """Return when so many more requests have been answered."""
         goal = self.answers + requests
@@ -125,7 +141,7 @@ class Traffic:
         assert not self.failures, self.failures[:5]
         query = "SELECT id FROM collections WHERE account_id = ANY(:ids)"
         kept = Counter(row["id"] for row in rows(self.cast.app, query, ids=self.accounts))
-        assert kept == Counter(told for one in self.clients for told in one.told.values())
+        assert kept == Counter(self.acknowledged)
         assert_adds_up(self.cast.app)
 
 
