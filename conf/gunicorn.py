@@ -25,8 +25,8 @@ control_socket_disable = True
 # A heartbeat, not a limit on a request: it ends a worker whose loop is stuck. Requests have a deadline apart.
 timeout = 60
 # Longer than the load balancer keeps an idle connection (20 s), so no request arrives on one that is being closed:
-# a worker that stops waits so long for it, and then needs 12 s at most (ofektom/worker.py).
-graceful_timeout = 35
+# a worker that stops waits for that, and then needs 12 s at most (ofektom/worker.py).
+graceful_timeout = 32
 keepalive = 75
 
 # Bounds whatever a worker may leak. The jitter keeps workers, which are given equal shares, from booting together.
