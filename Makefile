@@ -3,9 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
+# Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
+ALONE := tests/concurrency tests/faults tests/conf
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint requirements clean
+.PHONY: help run cluster test lint conf requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
@@ -13,13 +15,21 @@ help: ## Show this list
 run: $(INSTALLED) ## Start the service with its own PostgreSQL (or DATABASE_URL) on PORT, 8000 by default
 	@exec $(BIN)/python -m local.run
 
+cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as in production, on PORT, 8000 by default
+	@local/servers.sh redis-server nginx
+	@exec $(BIN)/python -m local.cluster
+
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/test-servers.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 $(ALONE:%=--ignore=%))
+	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
+	@$(BIN)/python -m local.nginx
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"

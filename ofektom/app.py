@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from ofektom import caching, callers, cli, database, discovery, edge, errors, freshness, logs, metrics, response_cache
+from ofektom import (
+    caching,
+    callers,
+    cli,
+    database,
+    discovery,
+    edge,
+    errors,
+    freshness,
+    logs,
+    metrics,
+    rate_limits,
+    response_cache,
+)
 from ofektom.config import Settings, load_settings
 from ofektom.extensions import db, migrate
 
@@ -25,6 +38,7 @@ def create_app(settings: Settings | None = None, *, testing: bool = False) -> Fl
     freshness.init_app(app)
     caching.init_app(app, settings)
     callers.init_app(app)
+    rate_limits.init_app(app)
     discovery.import_models()
     migrate.init_app(app, db, compare_type=True, compare_server_default=False)
     discovery.register_slices(app)

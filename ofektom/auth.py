@@ -5,7 +5,6 @@ up in PostgreSQL by `load_actor`, for what is decided about money, roles and sec
 """
 
 import functools
-import ipaddress
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +20,7 @@ from ofektom.callers import Caller, Claims
 from ofektom.database import verb
 from ofektom.errors import NotFound, Problem
 from ofektom.extensions import db
-from ofektom.http import MAX_ID
+from ofektom.http import MAX_ID, caller_address
 from ofektom.identity import Actor, moment, row_id
 
 PUBLIC = "public"  # anybody, signed in or not
@@ -237,12 +236,8 @@ def called_by_operator() -> bool:
     passed_on = any(name in request.headers for name in _PASSED_ON)
     if passed_on and not 1 <= current_app.config["PROXY_HOPS"] <= told:
         return False
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "")
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in current_app.config["OPS_NETWORKS"])
+    address = caller_address()
+    return address is not None and any(address in network for network in current_app.config["OPS_NETWORKS"])
 
 
 def require(access: str) -> None:

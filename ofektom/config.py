@@ -3,10 +3,11 @@
 import ipaddress
 import logging
 import math
+import os
 import re
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 from environs import Env, EnvError
 
@@ -27,9 +28,15 @@ VARIABLES = {
     "parallel_workers": "DB_PARALLEL_WORKERS",
     "pgbouncer": "DB_PGBOUNCER",
 }
+RATE = re.compile(r"[1-9][0-9]{0,5}/(second|minute|hour|day)")
 MEMORY = re.compile(r"[1-9][0-9]{0,8}(kB|MB|GB)")
 MINIMUM_SECRET_CHARACTERS = 32
 MINIMUM_DIFFERENT_CHARACTERS = 8
+# What examples say where a secret belongs.
+PLACEHOLDERS = ("change", "example", "secret", "password", "replace", "placeholder", "ofektom")
+DEFAULT_PASSWORDS = {"postgres", "password", "secret", "admin", "root", "redis", "ofektom", "123456", "changeme"}
+# How the keys of Paystack, Flutterwave and Monnify begin that move no money, as their documentation shows them.
+TEST_KEYS = ("sk_test_", "pk_test_", "FLWSECK_TEST", "FLWPUBK_TEST", "MK_TEST_")
 # OWASP's password storage cheat sheet counts m=7168 KiB, t=5 as strong as m=19456 KiB, t=2.
 WEAKEST_ARGON2 = 7168 * 5
 
@@ -46,6 +53,7 @@ class Settings:
     """Everything the environment decides. Times are in the unit their name ends with."""
 
     environment: str
+    debug: bool
     database_url: str
     secret_key: str
     pin_pepper: str
@@ -68,6 +76,7 @@ class Settings:
     max_body_bytes: int
     argon2_memory_kib: int
     argon2_passes: int
+    login_rate: str
     access_token_minutes: int
     refresh_token_days: int
     redis_url: str
@@ -113,6 +122,7 @@ def load_settings(overrides: dict | None = None) -> Settings:
 def _read(env: Env) -> dict:
     return {
         "environment": env.str("OFEKTOM_ENV", "production"),
+        "debug": env.bool("FLASK_DEBUG", False),
         "database_url": env.str("DATABASE_URL", ""),
         "secret_key": env.str("SECRET_KEY", ""),
         "pin_pepper": env.str("PIN_PEPPER", ""),
@@ -135,6 +145,7 @@ def _read(env: Env) -> dict:
         "max_body_bytes": env.int("MAX_BODY_BYTES", 1_000_000),
         "argon2_memory_kib": env.int("ARGON2_MEMORY_KIB", 19_456),
         "argon2_passes": env.int("ARGON2_PASSES", 2),
+        "login_rate": env.str("LOGIN_RATE", "5/minute"),
         "access_token_minutes": env.int("ACCESS_TOKEN_MINUTES", 15),
         "refresh_token_days": env.int("REFRESH_TOKEN_DAYS", 30),
         "redis_url": _redis_url(env),
@@ -185,6 +196,8 @@ def _refuse_nonsense(settings: Settings) -> None:
         raise ConfigurationError("CACHE_PREFIX must say something: flushing the cache takes every key that begins so")
     if settings.log_level not in logging.getLevelNamesMapping():
         raise ConfigurationError("LOG_LEVEL must be a level of Python's logging, such as INFO")
+    if settings.login_rate and not RATE.fullmatch(settings.login_rate):
+        raise ConfigurationError("LOGIN_RATE must be a rate such as 5/minute, or empty for none")
     for name in ("work_mem", "effective_cache_size"):
         if not MEMORY.fullmatch(getattr(settings, name)):
             raise ConfigurationError(f"{VARIABLES[name]} must be an amount of memory, such as 16MB")
@@ -199,8 +212,7 @@ def _refuse_unsafe(settings: Settings) -> None:
     if not settings.database_url.startswith(("postgresql://", "postgres://", "postgresql+psycopg2://")):
         raise ConfigurationError("DATABASE_URL must be the postgresql:// address of a PostgreSQL database")
     for name in ("secret_key", "pin_pepper"):
-        secret = getattr(settings, name)
-        if len(secret) < MINIMUM_SECRET_CHARACTERS or len(set(secret)) < MINIMUM_DIFFERENT_CHARACTERS:
+        if not _is_random(getattr(settings, name)):
             raise ConfigurationError(
                 f"{name.upper()} must be random, with at least {MINIMUM_SECRET_CHARACTERS} characters"
             )
@@ -210,7 +222,24 @@ def _refuse_unsafe(settings: Settings) -> None:
         _refuse_rehearsal(settings)
 
 
+def _is_random(secret: str) -> bool:
+    """Whether a secret may have been made by chance: neither short nor a pattern nor an example's words."""
+    is_pattern = len(set(secret)) < MINIMUM_DIFFERENT_CHARACTERS or secret in (secret + secret)[1:-1]
+    is_example = any(word in secret.lower() for word in PLACEHOLDERS)
+    return len(secret) >= MINIMUM_SECRET_CHARACTERS and not is_pattern and not is_example
+
+
 def _refuse_rehearsal(settings: Settings) -> None:
+    if settings.debug:
+        raise ConfigurationError("FLASK_DEBUG lets whoever causes an error run code here: not in production")
+    for name, url in (("DATABASE_URL", settings.database_url), ("REDIS_URL", settings.redis_url)):
+        if unquote(urlsplit(url).password or "") in DEFAULT_PASSWORDS:
+            raise ConfigurationError(f"{name} has a password that everybody tries first: not in production")
+    if settings.redis_password in DEFAULT_PASSWORDS:
+        raise ConfigurationError("REDIS_PASSWORD is one that everybody tries first: not in production")
+    test_keys = [name for name, value in os.environ.items() if value.startswith(TEST_KEYS)]
+    if test_keys:
+        raise ConfigurationError(f"{test_keys[0]} is a gateway's test key, which moves no money: not in production")
     if settings.clock_offset_seconds:
         raise ConfigurationError("CLOCK_OFFSET_SECONDS is for rehearsals: not in production")
     if settings.argon2_memory_kib * settings.argon2_passes < WEAKEST_ARGON2:

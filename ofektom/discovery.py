@@ -51,7 +51,7 @@ def register_slices(app: Flask) -> None:
 
 
 def check_views(app: Flask) -> None:
-    """Raise DeclarationError for a view without declared access, or with a permission that nobody grants."""
+    """Raise DeclarationError for a view without declared access, or with a permission or a rate that is none."""
     known = {PUBLIC, SIGNED_IN, OPERATOR, *app.extensions["grants"].roles_by_permission}
     for endpoint, function in app.view_functions.items():
         if endpoint in FRAMEWORK_VIEWS:
@@ -63,3 +63,5 @@ def check_views(app: Flask) -> None:
             )
         if view.access not in known:
             raise DeclarationError(f"the view {endpoint} needs {view.access!r}, which no slice grants")
+        if view.rate and view.rate not in app.config:
+            raise DeclarationError(f"the view {endpoint} has the rate of {view.rate!r}, which is no setting")

@@ -1,6 +1,7 @@
 """Strict JSON in, fast JSON out."""
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Sequence
 from decimal import Decimal
@@ -108,6 +109,15 @@ def raw_answer(status: int, body: bytes) -> Response:
     if "HTTP_IF_NONE_MATCH" in request.environ:
         response.make_conditional(request)
     return response
+
+
+def caller_address() -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Where the request comes from; None when that cannot be told."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def carries_credentials() -> bool:

@@ -109,6 +109,8 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # It names each of its plugins at every start of every worker.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 class AccessRecord(logging.LogRecord):

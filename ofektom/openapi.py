@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 
-from ofektom import errors, idempotency
+from ofektom import errors, idempotency, rate_limits
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
 from ofektom.views import View
 
@@ -176,6 +176,8 @@ def _responses(rule, view: View) -> dict:
 def _problems(rule, view: View) -> list[type[errors.Problem]]:
     """Every problem a view may answer with, its own first."""
     problems = list(view.errors)
+    if view.rate:
+        problems.append(rate_limits.RateExceeded)
     if view.access == OPERATOR:
         problems.append(errors.NotFound)
     elif view.access != PUBLIC:

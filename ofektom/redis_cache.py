@@ -33,6 +33,11 @@ SEAL_BYTES = 16
 SCANNED_AT_ONCE = 500
 LONGEST_LIFE_SECONDS = 366 * 86_400
 SUMMED = ("connected_clients", "used_memory", "keyspace_hits", "keyspace_misses")
+COUNT = """
+    local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+    if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+    return count
+"""
 DELETE_UNCHANGED = """
     local deleted = 0
     for i, key in ipairs(KEYS) do
@@ -157,6 +162,16 @@ class GuardedRedisCache(BaseCache):
         groups = self._servers.askable_together(list(packed))
         scripts = [("EVAL", DELETE_UNCHANGED, len(group), *group, *map(packed.get, group)) for group in groups]
         return sum(count for count in self._servers.send(scripts) if is_answer(count))
+
+    def count(self, key: str, seconds: int, amount: int) -> int | None:
+        """Add to a count that begins anew `seconds` after it began; None when Redis cannot say what it is now."""
+        [count] = self._servers.send([("EVAL", COUNT, 1, self._name(key), seconds * 1000, amount)])
+        return count if is_answer(count) else None
+
+    def seconds_left(self, key: str) -> float | None:
+        """How long a key has to live; None when Redis cannot say."""
+        [left] = self._servers.send([("PTTL", self._name(key))])
+        return left / 1000 if is_answer(left) else None
 
     def clear(self) -> bool:
         """Delete every key of this service, and no other."""

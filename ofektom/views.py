@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError, fields
 
-from ofektom import auth, database, http, idempotency
+from ofektom import auth, database, http, idempotency, rate_limits
 from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
 from ofektom.green import deadline
@@ -40,6 +40,7 @@ class View:
     """What a view declares. `errors` are the problems of its own, beyond those of any view with its access.
 
     `public_for` is for how many seconds any cache may keep what it answers to somebody who shows no credentials.
+    `rate` names the setting that says how often one address may call it.
     `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
     remembers them.
     """
@@ -57,6 +58,7 @@ class View:
     other_answers: Sequence[OtherAnswer] = ()
     public_for: int | None = None
     of_caller: bool = False
+    rate: str | None = None
 
     def __post_init__(self):
         if self.public_for is None:
@@ -103,6 +105,8 @@ def _serve(view: View) -> Callable:
     @functools.wraps(view.function)
     def serve(**path):
         with deadline(current_app.config["REQUEST_DEADLINE_SECONDS"]):
+            if view.rate:
+                rate_limits.spend(view.rate)
             auth.require(view.access)
             if view.of_caller and not request.query_string:
                 return http.raw_answer(view.status, _answer_of_caller(view, wanted))

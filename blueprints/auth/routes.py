@@ -13,7 +13,15 @@ bp = Slice("auth", __name__, url_prefix="/auth")
 CREDENTIALS = [WrongCredentials, TooManyGuesses]
 
 
-@bp.post("/login", access=PUBLIC, status=200, body=schemas.LoginIn(), answer=schemas.TokensOut(), errors=CREDENTIALS)
+@bp.post(
+    "/login",
+    access=PUBLIC,
+    rate="LOGIN_RATE",
+    status=200,
+    body=schemas.LoginIn(),
+    answer=schemas.TokensOut(),
+    errors=CREDENTIALS,
+)
 def login(body):
     """Sign in by username, phone or e-mail."""
     return services.log_in(**body, address=request.remote_addr)

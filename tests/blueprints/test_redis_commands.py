@@ -82,6 +82,14 @@ def test_signing_in_needs_no_redis(price, app, fresh_cast):
     assert price.of(lambda: Client(app).sign_in(person.phone, person.secret)) == ({}, 3)
 
 
+def test_signing_in_from_elsewhere_costs_one_command(price, app, fresh_cast):
+    body = {"login": fresh_cast.funke.phone, "secret": fresh_cast.funke.secret}
+    there = {"json": body, "environ_base": {"REMOTE_ADDR": "203.0.113.50"}}
+    asked, statements = price.of(lambda: app.test_client().post("/api/v1/auth/login", **there))
+    in_script = {"incrby": 1, "pttl": 1, "pexpire": 1}
+    assert (asked, statements) == ({"eval": 1} | in_script, 3)
+
+
 def test_signing_out_leaves_a_tombstone(price, fresh_cast):
     asked, _ = price.of(lambda: fresh_cast.funke.ok("POST", "/auth/logout"))
     assert Counter(asked) == {"set": 1}

@@ -1,49 +1,17 @@
 """nginx with conf/nginx.conf, on a free port and before any instances."""
 
-import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.conf.processes import ROOT, program, running
-
-SURROUNDINGS = """
-daemon off;
-pid {place}/nginx.pid;
-error_log {place}/error.log;
-{user}
-events {{ worker_connections 512; }}
-http {{
-    access_log off;
-    client_body_temp_path {place}/body;
-    proxy_temp_path {place}/proxy;
-    fastcgi_temp_path {place}/fastcgi;
-    uwsgi_temp_path {place}/uwsgi;
-    scgi_temp_path {place}/scgi;
-    include {place}/ofektom.conf;
-}}
-"""
+from local.nginx import command
+from tests.conf.processes import running
 
 
 @contextmanager
-def nginx(place: Path, port: int, instances: list[int]):
-    """Run conf/nginx.conf on `port`, with the ports of its three instances exchanged for `instances`."""
-    conf = (ROOT / "conf" / "nginx.conf").read_text()
-    changes = {"listen 80;": f"listen 127.0.0.1:{port};"}
-    changes |= {f"127.0.0.1:{old}": f"127.0.0.1:{new}" for old, new in zip((8001, 8002, 8003), instances, strict=True)}
-    for old, new in changes.items():
-        assert conf.count(old) == 1
-        conf = conf.replace(old, new)
-    (place / "ofektom.conf").write_text(conf)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user))
-    command = [
-        program("nginx"),
-        "-p",
-        str(place),
-        "-e",
-        str(place / "error.log"),
-        "-c",
-        str(place / "nginx.conf"),
-    ]
-    with running(command, port, place / "output"):
+def nginx(place: Path, port: int, instances: list[int], **values: str) -> Iterator[None]:
+    """Run conf/nginx.conf on `port` before instances at three ports, with other `values` than conf/nginx.env has."""
+    given = {f"OFEKTOM_BACKEND_{number}": f"127.0.0.1:{instance}" for number, instance in enumerate(instances, 1)}
+    given |= {"OFEKTOM_LISTEN": f"127.0.0.1:{port}"} | values
+    with running(command(place, given), port, place / "output"):
         yield

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.run import _kept_secrets
+from local.checkout import kept_secrets
 from tests.conf.processes import ROOT, ask, free_port
 
 COMMAND = [sys.executable, "-m", "local.run"]
@@ -65,10 +65,10 @@ def test_the_first_run_says_how_to_get_in_and_the_second_the_same(tmp_path):
 
 def test_secrets_are_made_once_and_kept_private(tmp_path):
     file = tmp_path / "env"
-    made = _kept_secrets(file)
+    made = kept_secrets(file)
     assert len({*made.values()}) == len(made) == 2
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert _kept_secrets(file) == made
+    assert kept_secrets(file) == made
 
 
 def test_a_taken_port_is_named(tmp_path):

@@ -217,6 +217,7 @@ def test_of_a_crowd_one_a_second_passes_an_open_breaker(caplog):
 IN_A_GREEN_PROCESS = """
 from gevent import monkey
 monkey.patch_all()
+import secrets
 import sys
 import gevent
 from ofektom.app import create_app
@@ -226,7 +227,7 @@ from ofektom.config import load_settings
 settings = load_settings({
     "environment": "test", "redis_url": sys.argv[1], "cache_prefix": "green:",
     "database_url": "postgresql://nobody@127.0.0.1:1/nothing",
-    "secret_key": "0123456789abcdef" * 4, "pin_pepper": "fedcba9876543210" * 4,
+    "secret_key": secrets.token_hex(), "pin_pepper": secrets.token_hex(),
 })
 app = create_app(settings)
 

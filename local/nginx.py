@@ -1,0 +1,59 @@
+"""conf/nginx.conf: how it is made of its template, and how it is run by anybody, anywhere."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+# Debian keeps nginx where the PATH of an ordinary user does not lead.
+SEARCH_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+SURROUNDINGS = """
+daemon off;
+pid {place}/nginx.pid;
+{user}
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_body_temp_path {place}/body;
+    proxy_temp_path {place}/proxy;
+    fastcgi_temp_path {place}/fastcgi;
+    uwsgi_temp_path {place}/uwsgi;
+    scgi_temp_path {place}/scgi;
+    include {place}/ofektom.conf;
+}}
+"""
+
+
+def defaults() -> dict[str, str]:
+    """What conf/nginx.env says, by name."""
+    words = shlex.split((CONF / "nginx.env").read_text(), comments=True)
+    return dict(word.split("=", 1) for word in words)
+
+
+def render(values: Mapping[str, str] = {}) -> str:
+    """conf/nginx.conf with `values` in place of the defaults. Raises ValueError for a name not in conf/nginx.env."""
+    known = defaults()
+    if unknown := values.keys() - known.keys():
+        raise ValueError(f"conf/nginx.env has no {', '.join(sorted(unknown))}")
+    return Template((CONF / "nginx.conf.template").read_text()).safe_substitute(known | values)
+
+
+def command(place: Path, values: Mapping[str, str]) -> list[str]:
+    """Write `place`/nginx.conf and all it needs; returns what runs it in the foreground, with everything below `place`.
+
+    `place` is an absolute path. Raises OSError where there is no nginx, ValueError as `render` does.
+    """
+    program = shutil.which("nginx", path=SEARCH_PATH)
+    if program is None:
+        raise OSError("nginx is not installed")
+    user = "user root;" if os.geteuid() == 0 else ""  # the workers, too, must reach `place`
+    (place / "ofektom.conf").write_text(render(values))
+    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user))
+    return [program, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
+
+
+if __name__ == "__main__":
+    (CONF / "nginx.conf").write_text(render())
