@@ -7,10 +7,10 @@ UV := uv==0.13.9
 ALONE := tests/concurrency tests/faults tests/conf
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test lint conf requirements clean
+.PHONY: help run cluster test lint conf restore-drill requirements clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 run: $(INSTALLED) ## Start the service with its own PostgreSQL (or DATABASE_URL) on PORT, 8000 by default
 	@exec $(BIN)/python -m local.run
@@ -30,6 +30,10 @@ lint: $(INSTALLED) ## Check style and formatting
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
+
+restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
+	@local/servers.sh redis-server postgresql
+	@$(BIN)/python -m bench.restore_drill $(ARGS)
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"
