@@ -60,9 +60,9 @@ def test_a_connection_that_nobody_uses_is_closed_without_a_word(tmp_path):
 
 
 def test_whoever_has_connected_is_answered(tmp_path):
-    """Thirty are in the queue of a worker that is stuck and told to stop; it takes them in before it goes."""
-    port = free_port()
-    with gunicorn(port, tmp_path / "log") as server, ThreadPoolExecutor(1) as client:
+    """Thirty are in the queue of a worker that is stuck and told to stop, at once: it takes them in before it goes."""
+    port, at_once = free_port(), "--graceful-timeout 10"
+    with gunicorn(port, tmp_path / "log", GUNICORN_CMD_ARGS=at_once) as server, ThreadPoolExecutor(1) as client:
         ask(port, "/")
         stuck = client.submit(ask, port, "/stuck")
         time.sleep(0.3)

@@ -9,11 +9,10 @@ from local.postgres import embedded
 from tests.cast import Cast, Staff
 from tests.conf.processes import free_port
 from tests.faults.servers import application, gunicorn
-from tests.faults.traffic import Traffic, flowing
+from tests.faults.traffic import PATIENCE_SECONDS, Traffic, flowing
 
 # gunicorn's own workers look once a second whether to stop, and then accept nobody.
 LONG_ENOUGH_SECONDS = 2.5
-BOOTED_SECONDS = 60  # imports compete with the load, and with what else the machine does
 
 
 def test_new_code_is_served_and_nothing_fails(tmp_path, settings):
@@ -33,7 +32,7 @@ def test_new_code_is_served_and_nothing_fails(tmp_path, settings):
                 traffic.goes_on()
                 assert traffic.releases() != {name}
                 release.write_text(name)
-                assert not psutil.wait_procs(old, BOOTED_SECONDS)[1]
+                assert not psutil.wait_procs(old, PATIENCE_SECONDS)[1]
                 traffic.goes_on()
                 assert traffic.releases() == {name}
         traffic.check()

@@ -127,7 +127,8 @@ class Traffic:
     def goes_on(self, requests: int = 60) -> None:
         """Return when so many more requests have been answered."""
         goal, ends = self.answers + requests, time.monotonic() + PATIENCE_SECONDS
-        while self.answers < goal and not self.failures:
+        while self.answers < goal:
+            assert not self.failures, self.failures[:5]
             assert time.monotonic() < ends, "waited in vain"
             time.sleep(0.02)
 
