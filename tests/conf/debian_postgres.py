@@ -48,7 +48,7 @@ def _running(home: Path, settings: dict[str, str], options: dict) -> Iterator[No
     server = [binaries() / "postgres", "-D", data, *(f"--{name}={value}" for name, value in given.items())]
     process = subprocess.Popen(server, **options)
     try:
-        ready = [binaries() / "pg_isready", "--quiet", "--host", home]
+        ready = [binaries() / "pg_isready", "--quiet", "--host", home, "--port", settings.get("port", "5432")]
         wait_for(lambda: process.poll() is not None or subprocess.run(ready, check=False).returncode == 0)
         assert process.poll() is None, "PostgreSQL did not start"
         yield
