@@ -24,10 +24,11 @@ control_socket_disable = True
 
 # A heartbeat, not a limit on a request: it ends a worker whose loop is stuck. Requests have a deadline apart.
 timeout = 60
-# Longer than the load balancer keeps an idle connection (20 s), so no request arrives on one that is being closed:
-# a worker that stops waits for that, and then needs 12 s at most (ofektom/worker.py).
-graceful_timeout = 32
-keepalive = 75
+# Of it, 12 s are for requests in hand (ofektom/worker.py), and the rest is longer than the load balancer keeps an idle
+# connection (10 s), so that no request arrives on one that is being closed. Heroku kills after 30 s.
+graceful_timeout = 25
+# Longer than whoever stands in front keeps an idle connection: nginx 10 s, Heroku's router 90 s.
+keepalive = 100
 
 # Bounds whatever a worker may leak. The jitter keeps workers, which are given equal shares, from booting together.
 max_requests = 10_000
@@ -37,6 +38,9 @@ limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
 
+# No caller may say under which path we are mounted, even where FORWARDED_ALLOW_IPS trusts everybody: Heroku sets it so.
+forwarder_headers = ""
+
 # The application writes the line of each request itself, with the request's id and its actor.
 accesslog = None
 logconfig_dict = {
@@ -45,7 +49,11 @@ logconfig_dict = {
         "json": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"},
     },
     "root": {"level": "INFO", "handlers": ["json"]},
-    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["json"], "propagate": False}},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["json"], "propagate": False},
+        # Heroku asks for access lines in GUNICORN_CMD_ARGS, which wins over `accesslog`; query strings are in them.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
 }
 
 
