@@ -70,10 +70,10 @@ def test_whoever_has_connected_is_answered(tmp_path):
         for line in crowd:
             line.sendall(REQUEST)
         server.terminate()
-        answers = [line.recv(65536)[:15] for line in crowd]
+        answers = [line.recv(65536)[:12] for line in crowd]
         for line in crowd:
             line.close()
-        assert answers == [b"HTTP/1.1 200 OK"] * CROWD
+        assert answers == [b"HTTP/1.1 200"] * CROWD
         assert stuck.result().status == 200
         assert server.wait(10) == 0
 
