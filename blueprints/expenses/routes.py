@@ -20,7 +20,7 @@ bp = Slice("expenses", __name__)
 
 EXPENSE = schemas.ExpenseOut()
 PROGRESS = schemas.ProgressOut()
-ITEM = schemas.ItemOut()
+ITEM = schemas.ExpenseItemOut()
 
 
 @bp.get("/expenses", access="expenses.read", query=schemas.ExpensesQuery(), answer=schemas.ExpensePage)
@@ -43,7 +43,7 @@ def spend(actor, body):
     return services.spend(actor=actor, **body)
 
 
-@bp.get("/expenses/totals", access="expenses.read", query=schemas.PeriodIn(), answer=schemas.TotalsOut())
+@bp.get("/expenses/totals", access="expenses.read", query=schemas.PeriodIn(), answer=schemas.ExpenseTotalsOut())
 def totals(actor, query):
     """What was spent between two business days, by category."""
     return queries.totals(actor, **query)
@@ -97,7 +97,7 @@ def reverse(actor, expense_id, body):
     return services.reverse(actor=actor, expense_id=expense_id, **body)
 
 
-@bp.get("/expense-cards", access="expense_cards.read", query=schemas.CardsQuery(), answer=schemas.CardPage)
+@bp.get("/expense-cards", access="expense_cards.read", query=schemas.CardsQuery(), answer=schemas.ExpenseCardPage)
 def cards(actor, query):
     """Expense cards of the customers you may see, newest first."""
     return queries.cards(actor, **query)
@@ -106,7 +106,7 @@ def cards(actor, query):
 @bp.post(
     "/expense-cards",
     access="expense_cards.keep",
-    body=schemas.CardIn(),
+    body=schemas.ExpenseCardIn(),
     answer=PROGRESS,
     idempotent=True,
     errors=[NotACustomer, NotYourCard],
@@ -119,7 +119,7 @@ def open_card(actor, body):
 @bp.post(
     "/savings/<id:account_id>/expense-card",
     access="expense_cards.keep",
-    body=schemas.CardOfAccountIn(),
+    body=schemas.ExpenseCardOfAccountIn(),
     answer=PROGRESS,
     idempotent=True,
     errors=[NotYourCard, NotPaidOut, AccountUsed],
@@ -158,7 +158,7 @@ def top_up(actor, card_id, body):
     "/expense-cards/<id:card_id>/items",
     access="expense_cards.read",
     query=schemas.ItemsQuery(),
-    answer=schemas.ItemPage,
+    answer=schemas.ExpenseItemPage,
 )
 def items(actor, card_id, query):
     """What is planned and spent on an expense card, newest first."""
@@ -168,7 +168,7 @@ def items(actor, card_id, query):
 @bp.post(
     "/expense-cards/<id:card_id>/items",
     access="expense_cards.keep",
-    body=schemas.ItemIn(),
+    body=schemas.ExpenseItemIn(),
     answer=ITEM,
     idempotent=True,
     errors=[NotYourCard, OverBudget],

@@ -50,19 +50,19 @@ class ExpensesQuery(PageIn, PeriodIn):
     category = Choice(Category, load_default=None)
 
 
-class CategoryTotalOut(Schema):
+class ExpenseTotalOut(Schema):
     category = Choice(Category)
     expenses = fields.Integer(metadata={"description": "how many"})
     amount = fields.Integer()
 
 
-class TotalsOut(Schema):
+class ExpenseTotalsOut(Schema):
     currency = Currency()
     since = fields.Date(allow_none=True)
     until = fields.Date(allow_none=True)
     expenses = fields.Integer(metadata={"description": "how many; neither waiting nor taken back"})
     amount = fields.Integer()
-    items = fields.List(fields.Nested(CategoryTotalOut))
+    items = fields.List(fields.Nested(ExpenseTotalOut))
 
 
 class IncomeIn(Schema):
@@ -70,16 +70,16 @@ class IncomeIn(Schema):
     source = Text(longest=120, required=True, metadata={"description": "where the money came from"})
 
 
-class CardIn(IncomeIn):
+class ExpenseCardIn(IncomeIn):
     customer_id = Id(load_default=None, metadata={"description": "default: yourself, if you are a customer"})
     name = Text(longest=80, required=True)
 
 
-class CardOfAccountIn(Schema):
+class ExpenseCardOfAccountIn(Schema):
     name = Text(longest=80, required=True)
 
 
-class CardOut(Schema):
+class ExpenseCardOut(Schema):
     currency = Currency()
     id = fields.Integer()
     customer_id = fields.Integer()
@@ -97,7 +97,7 @@ class CategoryProgressOut(Schema):
     spent = fields.Integer()
 
 
-class ProgressOut(CardOut):
+class ProgressOut(ExpenseCardOut):
     planned = fields.Integer(metadata={"description": "still planned; may be more than is left"})
     categories = fields.List(fields.Nested(CategoryProgressOut))
 
@@ -116,7 +116,7 @@ class IncomeOut(Schema):
     at = fields.DateTime()
 
 
-class ItemIn(Schema):
+class ExpenseItemIn(Schema):
     name = Text(longest=120, required=True)
     category = Choice(ItemCategory, required=True)
     amount = Amount(required=True)
@@ -127,7 +127,7 @@ class SpendItemIn(Schema):
     amount = Amount(load_default=None, metadata={"description": "what it really cost; default: as planned"})
 
 
-class ItemOut(Schema):
+class ExpenseItemOut(Schema):
     currency = Currency()
     id = fields.Integer()
     card_id = fields.Integer()
@@ -146,6 +146,6 @@ class ItemsQuery(PageIn):
 
 
 ExpensePage = page_of(ExpenseOut())
-CardPage = page_of(CardOut())
+ExpenseCardPage = page_of(ExpenseCardOut())
 IncomePage = page_of(IncomeOut())
-ItemPage = page_of(ItemOut())
+ExpenseItemPage = page_of(ExpenseItemOut())

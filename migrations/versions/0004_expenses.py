@@ -75,8 +75,8 @@ def upgrade() -> None:
             "(status IN ('rejected', 'reversed')) = (reason IS NOT NULL)", name=op.f("ck_expenses_reason")
         ),
         sa.CheckConstraint(
-            "category IN ('transport', 'fuel', 'rent', 'airtime', 'stationery', 'repairs', 'wages', 'levies', 'bank_charges',"
-            " 'other')",
+            "category IN ('transport', 'fuel', 'rent', 'airtime', 'stationery', 'repairs', 'wages', 'levies',"
+            " 'bank_charges', 'other')",
             name=op.f("ck_expenses_category"),
         ),
         sa.CheckConstraint("needs_approval OR status IN ('posted', 'reversed')", name=op.f("ck_expenses_waiting")),
