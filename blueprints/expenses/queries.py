@@ -70,7 +70,7 @@ def expenses(
     return paging.page(query, Expense.id, limit=limit, cursor=cursor, newest_first=True)
 
 
-def totals(actor: Actor, *, since: date | None, until: date | None, spender_id: int | None) -> dict:
+def totals(actor: Actor, *, since: date, until: date, spender_id: int | None) -> dict:
     """What was spent and not taken back between inclusive business days, by category, largest first."""
     amount = func.sum(Expense.amount).label("amount")
     query = _expenses(actor, Expense.category, func.count().label("expenses"), amount)

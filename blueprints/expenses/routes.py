@@ -43,7 +43,7 @@ def spend(actor, body):
     return services.spend(actor=actor, **body)
 
 
-@bp.get("/expenses/totals", access="expenses.read", query=schemas.PeriodIn(), answer=schemas.ExpenseTotalsOut())
+@bp.get("/expenses/totals", access="expenses.read", query=schemas.TotalsQuery(), answer=schemas.ExpenseTotalsOut())
 def totals(actor, query):
     """What was spent between two business days, by category."""
     return queries.totals(actor, **query)

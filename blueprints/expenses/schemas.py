@@ -39,13 +39,16 @@ class ExpenseOut(Schema):
     reason = fields.String(allow_none=True, metadata={"description": "why it was rejected or reversed"})
 
 
-class PeriodIn(Schema):
-    since = Day(load_default=None, metadata={"description": "first business day"})
-    until = Day(load_default=None, metadata={"description": "last business day"})
+class TotalsQuery(Schema):
+    since = Day(required=True, metadata={"description": "first business day"})
+    until = Day(required=True, metadata={"description": "last business day"})
     spender_id = Id(from_text=True, load_default=None)
 
 
-class ExpensesQuery(PageIn, PeriodIn):
+class ExpensesQuery(PageIn):
+    since = Day(load_default=None, metadata={"description": "first business day"})
+    until = Day(load_default=None, metadata={"description": "last business day"})
+    spender_id = Id(from_text=True, load_default=None)
     status = Choice(ExpenseStatus, load_default=None)
     category = Choice(Category, load_default=None)
 
@@ -58,8 +61,8 @@ class ExpenseTotalOut(Schema):
 
 class ExpenseTotalsOut(Schema):
     currency = Currency()
-    since = fields.Date(allow_none=True)
-    until = fields.Date(allow_none=True)
+    since = fields.Date()
+    until = fields.Date()
     expenses = fields.Integer(metadata={"description": "how many; neither waiting nor taken back"})
     amount = fields.Integer()
     items = fields.List(fields.Nested(ExpenseTotalOut))
