@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
+# Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
+ALONE := tests/concurrency tests/faults tests/conf
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster test lint conf requirements clean
@@ -19,7 +21,8 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 $(ALONE:%=--ignore=%))
+	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""The world of the matrix, and the line that counts its cells."""
+"""The world of the matrix, and the count of its cells."""
 
 import pytest
 
@@ -6,8 +6,6 @@ from tests.isolation.matrix import Findings
 from tests.isolation.people import Persona, personas
 from tests.isolation.withheld import Kept, commits_withheld
 from tests.isolation.world import World
-
-TOTAL = pytest.StashKey[Findings]()
 
 
 @pytest.fixture(scope="package")
@@ -30,17 +28,9 @@ def kept() -> Kept:
 
 
 @pytest.fixture
-def findings(pytestconfig) -> Findings:
-    """What a test finds, added to the count of the session when it ends."""
+def findings(record_property) -> Findings:
+    """What a test finds; its counts are in the last lines of the run."""
     found = Findings()
     yield found
-    total = pytestconfig.stash.setdefault(TOTAL, Findings())
-    total.cells += found.cells
-    total.leaks += found.leaks
-
-
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Say how much was asked."""
-    total = config.stash.get(TOTAL, None)
-    if total:
-        terminalreporter.write_line(f"isolation: {total.cells} cells, {len(total.leaks)} leaks")
+    record_property("isolation: cells", found.cells)
+    record_property("isolation: leaks", len(found.leaks))
