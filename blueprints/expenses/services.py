@@ -55,8 +55,8 @@ def spend(
         found.entry_id = _post(actor, moment, _entry(found, f"expense:{secrets.token_hex(8)}"))
     db.session.add(found)
     db.session.flush()
-    facts = {"status": found.status, "amount": amount, "category": category, "paid_from": found.paid_from}
-    audit.record("expenses.spent", "expense", found.id, actor=actor, after=facts | {"note": note})
+    facts = {"amount": amount, "category": category, "paid_from": found.paid_from, "note": note}
+    audit.record(f"expenses.{found.status}", "expense", found.id, actor=actor, after=facts)
     return queries.expense(actor, found.id)
 
 
@@ -115,7 +115,7 @@ def reject(*, actor: Actor, expense_id: int, reason: str) -> dict:
 
 @verb
 def reverse(*, actor: Actor, expense_id: int, reason: str) -> dict:
-    """Take an expense back: its money is in its pot again, for whose holder to hand over. Once.
+    """Take an expense back: its money is in its pot again, as if it had not been spent. Once.
 
     Raises NotFound, WrongStatus, AlreadyReversed.
     """

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.cast import PIN, Person, new_phone
+
 BUDGET = {"name": "School", "amount": 100_000, "source": "Salary"}
 ITEM = {"name": "Textbooks", "category": "school", "amount": 30_000}
 
@@ -83,8 +85,6 @@ def test_the_customer_writes_and_those_above_read(cast, card):
 
 def test_staff_keep_the_card_of_who_has_no_login_until_they_have_one(cast):
     """The person accepts and from then on writes alone."""
-    from tests.cast import PIN, Person, new_phone
-
     member = cast.add("customer", "Walks In", parent=cast.dupe, phone=(phone := new_phone()))
     body = BUDGET | {"customer_id": member["id"]}
     assert cast.emeka.post("/expense-cards", body).code == "savings.not_a_customer"

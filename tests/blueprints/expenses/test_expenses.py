@@ -35,7 +35,7 @@ def test_a_collector_spends_from_what_they_hold(holding):
     }
     after = pots(holding)
     assert (after["agents_cash"], after["expenses"], after["difference"]) == (3 * DAY - 20_000, -20_000, 0)
-    [event] = holding.ada.ok("GET", "/audit?action=expenses.spent")["items"]
+    [event] = holding.ada.ok("GET", "/audit?action=expenses.posted")["items"]
     assert (event["object_id"], event["after"]["amount"]) == (spent["id"], 20_000)
 
 
