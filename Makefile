@@ -20,7 +20,7 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 	@exec $(BIN)/python -m local.cluster
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 

@@ -4,17 +4,23 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import orjson
-from flask import Response, request
+from flask import Response, request, send_from_directory
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
+A_YEAR = 31_536_000
+# nginx keeps an answer only with this header and for so many seconds, and does not pass it on.
+PROXY_LIFE = "X-Accel-Expires"
 
 
 class IdConverter(BaseConverter):
@@ -132,6 +138,29 @@ def let_caches_keep(response: Response, seconds: int) -> None:
     """
     if response.status_code in (200, 304) and not carries_credentials():
         response.headers["Cache-Control"] = f"public, max-age={seconds}"
+
+
+def let_proxy_keep(response: Response, seconds: int) -> None:
+    """Let nginx give this answer to anybody for `seconds`. Not when the request carries credentials."""
+    if response.status_code == 200 and not carries_credentials():
+        response.headers[PROXY_LIFE] = str(seconds)
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The files in `folder`, which never change: their URLs contain their `version`."""
+
+    folder: Path
+    version: str
+
+    def send(self, version: str, name: str) -> Response:
+        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes."""
+        if version != self.version:
+            raise NotFound
+        response = send_from_directory(self.folder, name)
+        response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+        let_proxy_keep(response, A_YEAR)
+        return response
 
 
 def momentary(status: int, body: bytes, content_type: str = "application/json") -> Response:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from blueprints.ops.routes import ASSETS
 from tests.isolation.people import Persona
 from tests.isolation.world import World
 
@@ -199,7 +200,7 @@ EXPECTED: dict[str, Expected] = {
     "markings.reverse": Expected(STAFF, (path("collection_id", "collection"),), body=REASON),
     "markings.route": Expected(STAFF, (filtered_by("collector_id", "collector"),)),
     "ops.docs": Expected(PUBLIC),
-    "ops.docs_asset": Expected(PUBLIC, path={"name": "swagger-ui.css"}),
+    "ops.docs_asset": Expected(PUBLIC, path={"version": ASSETS.version, "name": "swagger-ui.css"}),
     "ops.health": Expected(OPERATOR),
     "ops.live": Expected(PUBLIC),
     "ops.numbers": Expected(OPERATOR),
