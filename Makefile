@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 # Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
-ALONE := tests/concurrency tests/faults tests/conf
+ALONE := tests/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster test lint conf replay-image replay-machine restore-drill requirements clean
@@ -21,7 +21,7 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 $(ALONE:%=--ignore=%))
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
 lint: $(INSTALLED) ## Check style and formatting
