@@ -102,7 +102,7 @@ def before(database_url, settings):
     with separate_database(database_url, "before_0006") as url:
         application = create_app(replace(settings, database_url=url), testing=True)
         with application.app_context():
-            flask_migrate.upgrade(str(MIGRATIONS), "0003")
+            flask_migrate.upgrade(str(MIGRATIONS), "0004")
             with db.engine.begin() as connection:
                 for statement in HISTORY:
                     connection.exec_driver_sql(statement)
