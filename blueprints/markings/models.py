@@ -45,5 +45,12 @@ class Collection(db.Model):
         CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal"),
         Index(None, "business_id", "account_id", "id"),
         Index(None, "business_id", "collector_id", "id"),
-        Index(None, "business_id", "collected_on", "id"),
+        # With what the reports sum up, so that they read nothing else.
+        Index(
+            "ix_collections_of_day",
+            "business_id",
+            "collected_on",
+            "id",
+            postgresql_include=["collector_id", "amount", "reversed_at"],
+        ),
     )
