@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
@@ -150,6 +151,9 @@ class Membership(db.Model):
         Index(None, "business_id", "role", "id"),
         Index(None, "business_id", "status", "id"),
         Index(None, "business_id", "unit_id", "id"),
+        Index(None, "business_id", "phone"),
+        # Both functions of the names are in the migration that made this index.
+        Index("ix_memberships_name_words", text("name_words(business_id, full_name)"), postgresql_using="gin"),
         Index(None, "user_id"),
     )
 

@@ -10,15 +10,18 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
 
+from blueprints.arrears import queries as unpaid
 from blueprints.audit import queries as trail
 from blueprints.auth import queries as sign_ins
 from blueprints.auth import services as signing
 from blueprints.commissions import queries as charges
 from blueprints.commissions import services as charging
+from blueprints.figures import queries as figures
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
 from blueprints.payments import queries as payments
 from blueprints.savings import queries as savings
+from blueprints.search import queries as searching
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
@@ -120,16 +123,39 @@ def _latest_receipt():
     return collecting.receipt(_latest_collection()["check_code"])
 
 
+def _report(place, function: Callable, *shape, actor: Actor = ADMIN, **wanted) -> Query:
+    room = place.__name__.split(".")[1]
+    about = [f"as {actor.role}"] if actor is not ADMIN else []
+    about += [*map(repr, shape), *(f"{name}=" for name, value in wanted.items() if value and name != "limit")]
+    return Query(f"{room}.queries.{function.__name__}({', '.join(about)})", lambda: function(actor, *shape, **wanted))
+
+
+def _taken_in(group: str, actor: Actor = ADMIN, **wanted) -> Query:
+    days = {"since": LATELY, "until": LATELY}
+    return _report(figures, figures.collections, group, actor=actor, **{"collector_id": None} | days | wanted)
+
+
+def _unpaid(function: Callable, actor: Actor = ADMIN, **wanted) -> Query:
+    return _report(unpaid, function, actor=actor, **FIRST, **{"collector_id": None} | wanted)
+
+
+def _search(q: str, actor: Actor = ADMIN) -> Query:
+    who = "" if actor is ADMIN else f"as {actor.role}, "
+    return Query(f"search.queries.search({who}q={q})", lambda: searching.search(actor, q=q, limit=20))
+
+
 CALLER = Query("ofektom.callers.find()", _caller)
 ROUTE = Query("markings.queries.route()", lambda: collecting.route(ADMIN, collector_id=None, **FIRST))
 CARD = Query("savings.queries.card()", lambda: savings.card(ADMIN, ACCOUNT_ID))
 COLLECTION = Query("markings.queries.collection()", _latest_collection)
 BAG_STATEMENT = Query("ofektom.ledger.statement()", lambda: ledger.statement(1, BAG, **FIRST))
 GIVE_BACK = Query("commissions.services.give_back()", _give_back)
+DASHBOARD = Query("figures.queries.dashboard()", lambda: figures.dashboard(ADMIN))
 PERIOD = Query(
     "commissions.queries.statement(since=, until=)",
     lambda: charges.statement(ADMIN, AGENT.membership_id, since=LATELY, until=LATELY, **FIRST),
 )
+EARNED = _report(figures, figures.commissions, since=LATELY, until=LATELY)
 SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
 CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
 CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
@@ -146,10 +172,15 @@ NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_seal": [SEALED],
     "ix_audit_events_unsealed": [Query("ofektom.audit.seal()", lambda: audit.seal(1))],
     "ix_collections_business_id_account_id_id": [_collections(account_id=ACCOUNT_ID)],
-    "ix_collections_business_id_collected_on_id": [_collections(collected_on=LATELY)],
     "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
+    "ix_collections_of_day": [
+        _collections(collected_on=LATELY),
+        *(_taken_in(group) for group in ("day", "unit", "agent")),
+        _taken_in("day", AGENT),
+        DASHBOARD,
+    ],
     "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
-    "ix_commissions_business_id_agent_id_at": [PERIOD],
+    "ix_commissions_business_id_agent_id_at": [PERIOD, EARNED],
     "ix_commissions_business_id_agent_id_id": [_commissions(agent_id=AGENT.membership_id)],
     "ix_fact_changes_at": [CHANGES],
     "ix_fact_changes_xid": [CHANGES],
@@ -163,6 +194,8 @@ NEEDS: dict[str, list[Query]] = {
         _accounts(AGENT),
         _accounts(collector_id=AGENT.membership_id),
     ],
+    "ix_memberships_business_id_phone": [_search(f"0{PHONE[4:]}")],
+    "ix_memberships_name_words": [_search("person 39")],
     "ix_memberships_business_id_role_id": [_members(role="agent")],
     "ix_memberships_business_id_status_id": [_members(status="invited"), _members(status="deactivated")],
     "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
@@ -196,6 +229,17 @@ BY_CONSTRAINT = [
     _listed("payments", payments.payment_accounts, {"customer_id": CUSTOMER_ID}),
     _listed("payments", payments.payment_accounts, {}, customer_id=None),
     _collections(),
+    _unpaid(unpaid.arrears, as_of=None),
+    _unpaid(unpaid.arrears, AGENT, as_of=None),
+    _unpaid(unpaid.arrears, collector_id=AGENT.membership_id, as_of=None),
+    _unpaid(unpaid.dormant, days=30),
+    _unpaid(unpaid.dormant, AGENT, days=30),
+    _taken_in("agent", collector_id=AGENT.membership_id),
+    _report(figures, figures.cash, **FIRST),
+    _report(figures, figures.cash, actor=AGENT, **FIRST),
+    Query("figures.queries.platform()", lambda: figures.platform(ADMIN, **FIRST)),
+    _search("person 39", AGENT),
+    _search("0000000000"),
     _requests(),
     _requests(AGENT),
     _commissions(),

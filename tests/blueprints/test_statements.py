@@ -18,6 +18,8 @@ from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
 
 PINNED = {
+    "arrears.arrears": 1,
+    "arrears.dormant": 1,
     "audit.events": 1,
     "audit.platform_events": 1,
     "auth.change_secret": 11,
@@ -40,6 +42,13 @@ PINNED = {
     "businesses.units": 1,
     "commissions.commissions": 1,
     "commissions.statement": 4,
+    "figures.cash": 1,
+    "figures.collections_by_agent": 1,
+    "figures.collections_by_day": 1,
+    "figures.collections_by_unit": 1,
+    "figures.commissions": 1,
+    "figures.dashboard": 1,
+    "figures.platform": 1,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -80,6 +89,7 @@ PINNED = {
     "savings.open_account": 15,
     "savings.preview": 4,
     "savings.roll_over": 13,
+    "search.search": 1,
     "settings.add_holiday": 4,
     "settings.change_settings": 4,
     "settings.holidays": 1,
@@ -160,7 +170,7 @@ def _people(cast):
     admin = {"full_name": "X", "phone": new_phone()}
     business = staff.ok("POST", "/businesses", {"name": "Another", "admin": admin})["business"]
     staff.ok("PATCH", f"/businesses/{business['id']}", {"name": "Other"})
-    for path in ("/businesses", f"/businesses/{business['id']}", "/users", "/platform/audit"):
+    for path in ("/businesses", f"/businesses/{business['id']}", "/users", "/platform/audit", "/platform/dashboard"):
         staff.ok("GET", path)
     unit = ada.ok("POST", "/units", {"name": "Oshodi"})
     ada.ok("PATCH", f"/units/{unit['id']}", {"name": "Oshodi 2"})
@@ -230,6 +240,8 @@ def _reads(cast, account):
     for path in (
         "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
         "/settings /settings/holidays /reports/trial-balance /reports/four-pots /auth/sessions /auth/me "
+        "/reports/collections/by-day /reports/collections/by-unit /reports/collections/by-agent /reports/commissions "
+        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke "
         f"/members/{cast.funke.id} /savings/{account['id']} /savings/{account['id']}/card "
         f"/savings/{account['id']}/statement /commissions/agents/{cast.chidi.id}/statement"
     ).split():

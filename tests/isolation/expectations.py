@@ -132,7 +132,11 @@ def code(asked: Asked) -> dict:
 
 OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
 
+BY_COLLECTOR = (filtered_by("collector_id", "collector"),)
+
 EXPECTED: dict[str, Expected] = {
+    "arrears.arrears": Expected(STAFF, BY_COLLECTOR, query={"as_of": day(5)}),
+    "arrears.dormant": Expected(STAFF, BY_COLLECTOR, query={"days": 1}),
     "audit.events": Expected(ADMIN, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
     "audit.platform_events": Expected(PLATFORM, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
     "auth.change_secret": Expected(SIGNED_IN, body=change_secret),
@@ -163,6 +167,13 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "figures.cash": Expected(STAFF),
+    "figures.collections_by_agent": Expected(STAFF, BY_COLLECTOR),
+    "figures.collections_by_day": Expected(STAFF, BY_COLLECTOR),
+    "figures.collections_by_unit": Expected(STAFF, BY_COLLECTOR),
+    "figures.commissions": Expected(STAFF, query={"since": day(-30), "until": day(1)}),
+    "figures.dashboard": Expected(ADMIN),
+    "figures.platform": Expected(PLATFORM),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
@@ -217,6 +228,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "savings.preview": Expected(STAFF, body=PLAN),
     "savings.roll_over": Expected(STAFF, (path("account_id", "account_completed"),), body={}),
+    "search.search": Expected(STAFF, query={"q": "name"}),
     "settings.add_holiday": Expected(ADMIN, body={"day": day(300), "name": "New Holiday"}),
     "settings.change_settings": Expected(ADMIN, body={"backdating_days": 2}),
     "settings.holidays": Expected(STAFF),
