@@ -18,6 +18,7 @@ from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, 
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
+MOST_NESTED = 100
 A_YEAR = 31_536_000
 # nginx keeps an answer only with this header and for so many seconds, and does not pass it on.
 PROXY_LIFE = "X-Accel-Expires"
@@ -47,9 +48,12 @@ def read_json() -> dict:
         raise UnsupportedMediaType
     try:
         body = orjson.loads(raw)
+        # As deep as json goes depends on the version of Python, and may be deeper than what comes after it.
+        if raw.count(b"{") + raw.count(b"[") > MOST_NESTED and _is_deeper(body, MOST_NESTED):
+            raise MalformedRequest("the body is nested too deep")
         json.loads(raw, object_pairs_hook=_refuse_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRequest(_reason(error)) from None
+    except ValueError as error:
+        raise MalformedRequest(f"the body is not JSON: {error}"[:200]) from None
     if not isinstance(body, dict):
         raise MalformedRequest("the body must be a JSON object")
     return body
@@ -64,10 +68,13 @@ def _refuse_duplicates(pairs: list) -> dict:
     return result
 
 
-def _reason(error: Exception) -> str:
-    return (
-        "the body is nested too deep" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"[:200]
-    )
+def _is_deeper(value, depth: int) -> bool:
+    """Whether there are objects and arrays within more than `depth` - 1 others."""
+    level = [value]
+    for _ in range(depth):
+        holders = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [item for holder in holders for item in holder]
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def read_query() -> dict:

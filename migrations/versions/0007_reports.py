@@ -1,14 +1,14 @@
 """the words of names and phone numbers in indexes, for the search; collections by day, for the reports
 
 Revision: 0007
-Follows: 0003
+Follows: 0004
 """
 
 import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

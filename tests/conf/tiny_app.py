@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import gevent
+import gevent.monkey
 
 
 def app(environ: dict, start_response: Callable) -> Iterable[bytes]:
@@ -43,6 +44,12 @@ def _slow(_environ: dict) -> dict:
     return {"finished": True}
 
 
+def _stuck(_environ: dict) -> dict:
+    """Hold up everything in this worker, as a long computation does."""
+    gevent.monkey.get_original("time", "sleep")(1.5)
+    return {"finished": True}
+
+
 def _die(environ: dict) -> dict:
     """Leave a mark, then die like a worker that the kernel killed in the middle of a request."""
     with Path(os.environ["MARKS"]).open("a") as marks:
@@ -60,4 +67,4 @@ def _wait_in_database(_environ: dict) -> dict:
     return {"finished": True}
 
 
-PATHS = {"/long": _long, "/slow": _slow, "/die": _die, "/wait-in-database": _wait_in_database}
+PATHS = {"/long": _long, "/slow": _slow, "/stuck": _stuck, "/die": _die, "/wait-in-database": _wait_in_database}

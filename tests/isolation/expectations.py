@@ -130,6 +130,11 @@ def code(asked: Asked) -> dict:
     return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
 
 
+SPENDER = filtered_by("spender_id", "collector")
+SPENT = {"amount": 1_000, "category": "fuel", "note": "Petrol"}
+CARD = path("card_id", "expense_card")
+INCOME = {"amount": 1_000, "source": "Salary"}
+ITEM = {"name": "Rice", "category": "food", "amount": 1_000}
 OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
 
 BY_COLLECTOR = (filtered_by("collector_id", "collector"),)
@@ -167,6 +172,29 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "expenses.add_item": Expected(MEMBERS, (CARD,), body=ITEM),
+    "expenses.approve": Expected(ADMIN, (path("expense_id", "spend_requested"),)),
+    "expenses.card": Expected(MEMBERS, (CARD,)),
+    "expenses.cards": Expected(MEMBERS, (filtered_by("customer_id", "customer"),), lists="expense_card"),
+    "expenses.expense": Expected(STAFF, (path("expense_id", "spend"),)),
+    "expenses.expenses": Expected(STAFF, (SPENDER,), lists="spend"),
+    "expenses.incomes": Expected(MEMBERS, (CARD,)),
+    "expenses.items": Expected(MEMBERS, (CARD,)),
+    "expenses.open_card": Expected(
+        MEMBERS,
+        (in_body("customer_id", "customer_kept", 422, "savings.not_a_customer"),),
+        body=INCOME | {"name": "Budget"},
+    ),
+    "expenses.open_card_of_account": Expected(
+        MEMBERS, (path("account_id", "account_paid_out"),), body={"name": "Budget"}
+    ),
+    "expenses.reject": Expected(ADMIN, (path("expense_id", "spend_requested"),), body=REASON),
+    "expenses.remove_item": Expected(MEMBERS, (path("item_id", "expense_item"),)),
+    "expenses.reverse": Expected(ADMIN, (path("expense_id", "spend"),), body=REASON),
+    "expenses.spend": Expected(STAFF, body=SPENT),
+    "expenses.spend_item": Expected(MEMBERS, (path("item_id", "expense_item"),), body={"amount": 900}),
+    "expenses.top_up": Expected(MEMBERS, (CARD,), body=INCOME),
+    "expenses.totals": Expected(STAFF, (SPENDER,), query={"since": day(-30), "until": day(1)}),
     "figures.cash": Expected(STAFF),
     "figures.collections_by_agent": Expected(STAFF, BY_COLLECTOR),
     "figures.collections_by_day": Expected(STAFF, BY_COLLECTOR),
