@@ -57,7 +57,7 @@ _UNPAID = f"""
                         AND m.account_id = savings_accounts.id AND m.status <> 'reversed') END AS remaining
             FROM savings_terms latest
             WHERE latest.business_id = savings_accounts.business_id AND latest.account_id = savings_accounts.id
-            ORDER BY latest.id DESC LIMIT 1 OFFSET 0
+            ORDER BY latest.id DESC LIMIT 1
         ) plan CROSS JOIN LATERAL (
             SELECT terms.since + n AS day, terms.contribution, row_number() OVER by_day AS nth,
                 sum(terms.contribution) OVER by_day - terms.contribution AS before,

@@ -104,9 +104,8 @@ def _collections(actor: Actor, group: str, filters: tuple[str, ...]) -> Select:
     sums = sums.group_by(day, agent).subquery("collections")
     keys = _groups(sums)[group]
     here = and_(Unit.business_id == Membership.business_id, Unit.id == Membership.unit_id)
-    sources = sums.join(Membership, and_(in_sight(actor), _IS_STAFF, Membership.id == sums.c.agent_id)).outerjoin(
-        Unit, here
-    )
+    who = and_(in_sight(actor), _IS_STAFF, Membership.id == sums.c.agent_id)
+    sources = sums.join(Membership, who).outerjoin(Unit, here)
     found = select(*keys, *(_sum(sums.c[name]).label(name) for name in _TAKEN)).select_from(sources)
     return _framed(actor, found.group_by(*keys), keys[0].name)
 
@@ -159,12 +158,11 @@ def commissions(actor: Actor, **days) -> dict:
     return _report(_commissions, actor, sums=_EARNED, **days)
 
 
-def _bag() -> tuple:
-    return (
-        LedgerAccount.business_id == Membership.business_id,
-        LedgerAccount.kind == AccountKind.AGENT_CASH,
-        LedgerAccount.owner_id == Membership.id,
-    )
+_BAG = and_(
+    LedgerAccount.business_id == Membership.business_id,
+    LedgerAccount.kind == AccountKind.AGENT_CASH,
+    LedgerAccount.owner_id == Membership.id,
+)
 
 
 @plain.prepared
@@ -181,7 +179,7 @@ def _cash(actor: Actor, follows: bool) -> Select:
             oldest.c.at.label("oldest_at"),
             (clock.today(actor.timezone) - since).label("days"),
         )
-        .join(LedgerAccount, and_(*_bag()))
+        .join(LedgerAccount, _BAG)
         .outerjoin(oldest, true())
         .where(in_sight(actor), _IS_STAFF, LedgerAccount.balance < 0)
     )
