@@ -19,6 +19,7 @@ from sqlalchemy import (
     CheckConstraint,
     Date,
     Index,
+    Select,
     String,
     Subquery,
     UniqueConstraint,
@@ -130,6 +131,21 @@ class LedgerPosting(db.Model):
         Index(None, "business_id", "source_id", "id"),
         Index(None, "business_id", "destination_id", "id"),
     )
+
+
+class Period(NamedTuple):
+    """Business days, both included."""
+
+    first: date = date.min
+    last: date = date.max
+
+
+EVER = Period()
+
+
+def period(first: date | None, last: date | None) -> Period:
+    """The days from `first` to `last`; open where one is None."""
+    return Period(first or date.min, last or date.max)
 
 
 @dataclass(frozen=True)
@@ -299,9 +315,22 @@ def balance_of(business_id: int, account: Account) -> int:
     )
 
 
-def statement(business_id: int, account: Account, *, limit: int, cursor: str | None) -> dict:
-    """A page of an account's movements, newest first: signed amount, balance after, what it was and the other side."""
-    sides, other = _sides(business_id, account, limit=limit, cursor=cursor), aliased(LedgerAccount)
+def statement(
+    business_id: int,
+    account: Account,
+    *,
+    limit: int,
+    cursor: str | None,
+    period: Period = EVER,
+    newest_first: bool = True,
+    up_to: int | None = None,
+) -> dict:
+    """A page of an account's movements: signed amount, balance after, what it was and the other side.
+
+    Only those of `period`, and with `up_to` only postings up to that id.
+    """
+    page = {"limit": limit, "cursor": cursor, "newest_first": newest_first}
+    sides, other = _sides(business_id, account, period, up_to, page), aliased(LedgerAccount)
     query = (
         select(
             sides.c.id,
@@ -319,14 +348,14 @@ def statement(business_id: int, account: Account, *, limit: int, cursor: str | N
         .join(other, (other.business_id == business_id) & (other.id == sides.c.other_id))
         .join(LedgerEntry, (LedgerEntry.business_id == business_id) & (LedgerEntry.id == sides.c.entry_id))
     )
-    return paging.page(query, sides.c.id, limit=limit, cursor=cursor, newest_first=True)
+    return paging.page(query, sides.c.id, **page)
 
 
-def _sides(business_id: int, account: Account, **page) -> Subquery:
+def _sides(business_id: int, account: Account, period: Period, up_to: int | None, page: dict) -> Subquery:
     """The postings among which an account's page is, as the account sees them.
 
-    Those in and those out are read apart, each newest first from its own index, so that a page of a long history costs
-    no more than one of a short.
+    Those in and those out are read apart, each in order from its own index, so that a page of a long history costs no
+    more than one of a short.
     """
     own = select(LedgerAccount.id).where(
         LedgerAccount.business_id == business_id,
@@ -341,4 +370,14 @@ def _sides(business_id: int, account: Account, **page) -> Subquery:
         select(*columns, *incoming).where(mine, posting.destination_id == own_id),
         select(*columns, *outgoing).where(mine, posting.source_id == own_id),
     )
-    return union_all(*(paging.cut(side, posting.id, newest_first=True, **page) for side in sides)).subquery("sides")
+    sides = (_within(side, period, up_to) for side in sides)
+    return union_all(*(paging.cut(side, posting.id, **page) for side in sides)).subquery("sides")
+
+
+def _within(side: Select, period: Period, up_to: int | None) -> Select:
+    if up_to is not None:
+        side = side.where(LedgerPosting.id <= up_to)
+    if period == EVER:
+        return side
+    entry = (LedgerEntry.business_id == LedgerPosting.business_id) & (LedgerEntry.id == LedgerPosting.entry_id)
+    return side.join(LedgerEntry, entry).where(LedgerEntry.business_day.between(*period))

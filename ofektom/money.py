@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from ofektom.errors import Problem
 
 MAX_AMOUNT = 10**11
+# How many decimals the minor unit stands for, by ISO 4217; 2 for all the others.
+WITHOUT_DECIMALS = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV")
+WITHOUT_DECIMALS += ("XAF", "XOF", "XPF")
+WITH_THREE = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 
 
 class AmountTooLarge(Problem):
@@ -33,3 +37,11 @@ def split(amount: int, shares: Sequence[int]) -> list[int]:
 def basis_points_of(amount: int, points: int) -> int:
     """`points` hundredths of a per cent of `amount`, rounded down to the minor unit."""
     return amount * points // BASIS_POINTS
+
+
+def shown(amount: int, currency: str) -> str:
+    """An amount in minor units as people write it: 1,234.50 for 123450 kobo."""
+    decimals = 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE else 2
+    whole, part = divmod(abs(amount), 10**decimals)
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{whole:,}" + (f".{part:0{decimals}}" if decimals else "")

@@ -16,7 +16,7 @@ from ofektom.caching import bounded_key, get_cache
 
 DEFAULT_TTL_SECONDS = 60
 HEADER = "X-Cache"
-KEPT_HEADERS = ("Content-Type", "Cache-Control", "ETag")
+KEPT_HEADERS = ("Content-Type", "Cache-Control", "ETag", "Content-Security-Policy", "Referrer-Policy")
 
 
 class _Place(NamedTuple):

@@ -5,7 +5,7 @@ from datetime import UTC, date
 
 import phonenumbers
 from flask import g
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 from marshmallow import Schema as MarshmallowSchema
 
 from ofektom.http import MAX_ID
@@ -207,6 +207,19 @@ class PageIn(Schema):
 
     limit = Whole(low=1, high=100, from_text=True, load_default=50)
     cursor = Text(longest=200, load_default=None, metadata={"description": "`next` of the page before"})
+
+
+class PeriodIn(Schema):
+    """Days from `from` to `to`, both included; open where one is left out."""
+
+    first = Day(data_key="from", load_default=None, metadata={"description": "the first day; default the very first"})
+    last = Day(data_key="to", load_default=None, metadata={"description": "the last day, included; default the latest"})
+
+    @validates_schema
+    def check_order(self, data, **kwargs):
+        """The first day is not after the last."""
+        if data.get("first") and data.get("last") and data["first"] > data["last"]:
+            raise ValidationError({"to": ["Lies before `from`."]})
 
 
 class ReasonIn(Schema):

@@ -69,7 +69,7 @@ class Client:
         sent = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         if method == "POST":
             sent["Idempotency-Key"] = key or uuid.uuid4().hex
-        if not path.startswith(("/api", "/health", "/livez", "/readyz", "/metrics", "/docs")):
+        if not path.startswith(("/api", "/r/", "/health", "/livez", "/readyz", "/metrics", "/docs")):
             path = f"/api/v1{path}"
         if body is not None:
             options["json"] = body

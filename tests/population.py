@@ -23,6 +23,7 @@ TABLES = (
     "ledger_entries",
     "ledger_postings",
     "collections",
+    "receipt_counters",
     "markings",
     "commissions",
     "payment_accounts",
@@ -40,7 +41,7 @@ TABLES = (
     "guess_budgets",
     "fact_changes",
 )
-WITHOUT_ID = {"business_settings", "holidays", "idempotency_keys", "guess_budgets"}
+WITHOUT_ID = {"business_settings", "receipt_counters", "holidays", "idempotency_keys", "guess_budgets"}
 
 _INDEXES = text(
     "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"

@@ -210,12 +210,18 @@ TURNOVER = (
 
 RECORDS = (
     """
-    INSERT INTO collections (business_id, id, account_id, collector_id, method, amount, credit_change, collected_on,
-        entry_id, at, reversed_at, reversed_by_id, reversal_reason)
-    SELECT v.business_id, v.id, v.account_id, v.collector_id, 'cash', v.amount, 0, v.day, a.id, v.at,
+    INSERT INTO collections (business_id, id, account_id, collector_id, number, method, amount, credit_change,
+        collected_on, entry_id, at, reversed_at, reversed_by_id, reversal_reason)
+    SELECT v.business_id, v.id, v.account_id, v.collector_id,
+        row_number() OVER (PARTITION BY v.business_id, v.collector_id ORDER BY v.id), 'cash', v.amount, 0, v.day,
+        a.id, v.at,
         CASE WHEN reversed THEN v.at + interval '30 s' END, CASE WHEN reversed THEN v.collector_id END,
         CASE WHEN reversed THEN 'the wrong card' END
     FROM visits v JOIN acts a ON a.kind = 'marking.cash' AND a.origin = v.id ORDER BY v.id
+    """,
+    """
+    INSERT INTO receipt_counters (business_id, collector_id, issued)
+    SELECT business_id, collector_id, max(number) FROM collections GROUP BY business_id, collector_id
     """,
     """
     INSERT INTO markings (business_id, id, account_id, collection_id, slot_date, amount, cycle, status)

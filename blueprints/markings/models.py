@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, Date, FetchedValue, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from blueprints.markings.rules import Method
@@ -15,6 +15,7 @@ class Collection(db.Model):
     """Money taken in on one account in one act: what was paid, by whom recorded, and when it was taken back.
 
     `collected_on` is the day the collector says; `at` is the database's time. No entry when credit paid for all of it.
+    `number` is the receipt's: 1, 2, 3 … of its collector, given by a trigger in the act's own transaction (0022).
     """
 
     __tablename__ = "collections"
@@ -23,6 +24,7 @@ class Collection(db.Model):
     id: Mapped[int] = row_id()
     account_id: Mapped[int] = mapped_column(BigInteger)
     collector_id: Mapped[int] = mapped_column(BigInteger)
+    number: Mapped[int] = mapped_column(BigInteger, server_default=FetchedValue())
     method: Mapped[str] = mapped_column(String(13))
     amount: Mapped[int] = mapped_column(BigInteger)
     credit_change: Mapped[int] = mapped_column(BigInteger)
@@ -43,6 +45,8 @@ class Collection(db.Model):
         CheckConstraint(f"amount BETWEEN 0 AND {MAX_AMOUNT}", name="amount"),
         CheckConstraint("(amount = 0) = (entry_id IS NULL)", name="entry"),
         CheckConstraint("(reversed_at IS NULL) = (reversal_reason IS NULL)", name="reversal"),
+        CheckConstraint("number >= 1", name="number"),
+        Index("uq_collections_number", "business_id", "collector_id", "number", unique=True),
         Index(None, "business_id", "account_id", "id"),
         Index(None, "business_id", "collector_id", "id"),
         # With what the reports sum up, so that they read nothing else.
@@ -54,3 +58,17 @@ class Collection(db.Model):
             postgresql_include=["collector_id", "amount", "reversed_at"],
         ),
     )
+
+
+class ReceiptCounter(db.Model):
+    """How many receipts a collector has given out. Its row is locked from then on until the act ends, so that one which
+    comes to nothing leaves no gap.
+    """
+
+    __tablename__ = "receipt_counters"
+
+    business_id: Mapped[int] = tenant_id()
+    collector_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    issued: Mapped[int] = mapped_column(BigInteger)
+
+    __table_args__ = (within_tenant("memberships", "collector_id"), CheckConstraint("issued >= 1", name="issued"))

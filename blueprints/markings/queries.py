@@ -59,6 +59,7 @@ def _bare_check_code(business_id: int, collection_id: int) -> str:
 _RECEIPT = (
     Business.name.label("business_name"),
     Business.currency,
+    Collection.number.label("receipt_number"),
     Collection.amount,
     Collection.collected_on,
     Collection.at,

@@ -7,6 +7,7 @@ from blueprints.savings.rules import MAX_SLOTS, State
 from ofektom.schemas import Amount, Choice, Currency, Day, Id, ListOf, Moment, PageIn, Schema, Voucher, Whole
 from ofektom.views import page_of
 
+_NUMBER = {"description": "1, 2, 3 … of the collector, without a gap; a reversed receipt keeps its own"}
 _CHECK_CODE = "what anybody can look the receipt up by, at /receipts/{check_code}; null in a dry run"
 
 
@@ -34,6 +35,7 @@ class MarkedSlotOut(Schema):
 class ReceiptOut(Schema):
     currency = Currency()
     collection_id = fields.Integer()
+    receipt_number = fields.Integer(metadata=_NUMBER)
     account_id = fields.Integer()
     tracking_number = fields.String()
     amount = fields.Integer(metadata={"description": "cash taken"})
@@ -52,6 +54,7 @@ class CollectionOut(Schema):
     id = fields.Integer()
     account_id = fields.Integer()
     collector_id = fields.Integer()
+    receipt_number = fields.Integer(attribute="number", metadata=_NUMBER)
     method = Choice(Method)
     amount = fields.Integer()
     credit_change = fields.Integer()
@@ -66,6 +69,7 @@ class CollectionOut(Schema):
 
 class ReceiptCheckOut(Schema):
     business_name = fields.String()
+    receipt_number = fields.Integer(metadata=_NUMBER)
     currency = fields.String()
     amount = fields.Integer(metadata={"description": "cash taken"})
     slots = fields.List(fields.Nested(MarkedSlotOut), metadata={"description": "the slots it paid"})

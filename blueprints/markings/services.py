@@ -51,13 +51,13 @@ def collect(
     settled = settlement(actor, marked, cause)
     entry_ids = ledger.post(act_on(actor, card), *_cash_entries(actor, card, filling, cause), *settled.entries)
     facts = {"collected_on": collected_on, "client_time": client_time, "entry_id": entry_ids.get(cause)}
-    collection_id = _write(actor, card, filling, facts)
+    written = _write(actor, card, filling, facts)
     settled.record(entry_ids)
     state = State.COMPLETED if marked.plan.is_paid_up() else State.IN_PROGRESS
     write(card, state=state, credit=card.row["credit"] + filling.credit_change)
-    receipt = _receipt(settled.card, filling, collection_id, collected_on, state) | {"commission": settled.total}
-    audit.record("markings.collected", "collection", collection_id, actor=actor, after=receipt)
-    return receipt | {"check_code": queries.check_code(card.business_id, collection_id)}
+    receipt = _receipt(settled.card, filling, written, collected_on, state) | {"commission": settled.total}
+    audit.record("markings.collected", "collection", written["id"], actor=actor, after=receipt)
+    return receipt | {"check_code": queries.check_code(card.business_id, written["id"])}
 
 
 def _check_open(card: Card) -> None:
@@ -82,20 +82,20 @@ _COLLECT = Statement(
             client_time, entry_id, at)
         VALUES (%(business_id)s, %(account_id)s, %(collector_id)s, %(method)s, %(amount)s, %(credit_change)s,
             %(collected_on)s, %(client_time)s, %(entry_id)s, %(at)s)
-        RETURNING business_id, account_id, id
+        RETURNING business_id, account_id, id, number
     ), marked AS (
         INSERT INTO markings (business_id, account_id, collection_id, slot_date, amount, cycle, status)
         SELECT c.business_id, c.account_id, c.id, slots.date, slots.amount, slots.cycle, 'paid'
         FROM collection c, unnest(%(dates)s::date[], %(amounts)s::bigint[], %(cycles)s::smallint[])
             AS slots (date, amount, cycle)
     )
-    SELECT id FROM collection
+    SELECT id, number FROM collection
     """
 )
 
 
-def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> int:
-    """The collection and its markings, in one statement; returns the collection's id."""
+def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> dict:
+    """The collection and its markings, in one statement; returns the collection's `id` and its receipt's `number`."""
     values = {
         "business_id": card.business_id,
         "account_id": card.id,
@@ -109,7 +109,7 @@ def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> int:
         "cycles": [slot.cycle for slot in filling.slots],
     }
     [row] = _COLLECT.run(values | facts)
-    return row["id"]
+    return row
 
 
 def _with_paid(card: Card, filling: Filling) -> Card:
@@ -119,10 +119,11 @@ def _with_paid(card: Card, filling: Filling) -> Card:
     return replace(marked, plan=replace(card.plan, paid=paid))
 
 
-def _receipt(card: Card, filling: Filling, collection_id: int, collected_on: date, state: State) -> dict:
+def _receipt(card: Card, filling: Filling, written: dict, collected_on: date, state: State) -> dict:
     slots = [{"date": slot.date, "amount": slot.amount, "cycle": slot.cycle} for slot in filling.slots]
     return {
-        "collection_id": collection_id,
+        "collection_id": written["id"],
+        "receipt_number": written["number"],
         "account_id": card.id,
         "tracking_number": card.row["tracking_number"],
         "amount": filling.cash,
@@ -169,7 +170,9 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
-    response_cache.forget(f"/api/v1/receipts/{queries.check_code(card.business_id, collection_id)}")
+    code = queries.check_code(card.business_id, collection_id)
+    for place in ("/api/v1/receipts", "/r"):
+        response_cache.forget(f"{place}/{code}")
     return queries.collection(actor, collection_id)
 
 

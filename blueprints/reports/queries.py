@@ -1,11 +1,13 @@
 """The invariants of the money, as queries that find whatever breaks one."""
 
+from datetime import date
+
 from sqlalchemy import select, text
 
 from blueprints.reports.rules import four_pots
 from blueprints.savings.queries import card
 from blueprints.settings.rules import AccountKind
-from ofektom import audit, ledger, proofs
+from ofektom import audit, ledger, periods, proofs
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business
 
@@ -83,6 +85,13 @@ _INVARIANTS = {
             WHERE p.business_id = k.business_id AND p.entry_id = k.entry_id AND p.amount = k.amount
               AND s.kind = 'agent_cash' AND s.owner_id = k.collector_id
               AND d.kind = 'savings' AND d.owner_id = k.account_id)
+    """,
+    "a collector's receipts are numbered from 1 on without a gap, and the counter knows the last": """
+        SELECT coalesce(n.collector_id, c.collector_id) AS id FROM (
+            SELECT collector_id, count(*) AS given, min(number) AS first, max(number) AS last FROM collections
+            WHERE business_id = :business_id GROUP BY collector_id
+        ) n FULL JOIN (SELECT * FROM receipt_counters WHERE business_id = :business_id) c USING (collector_id)
+        WHERE (n.first, n.last, c.issued) IS DISTINCT FROM (1, n.given, n.given)
     """,
     "a commission's parts went to its collector and to the business": """
         SELECT c.id FROM commissions c WHERE c.business_id = :business_id
@@ -172,10 +181,18 @@ def broken_invariants(business_id: int) -> dict[str, list]:
     return {sentence: rows for sentence, rows in found.items() if rows}
 
 
-def savings_statement(actor: Actor, account_id: int, *, limit: int, cursor: str | None) -> dict:
-    """A page of the ledger's movements of a savings account in the actor's sight, newest first; raises NotFound."""
+def savings_statement(
+    actor: Actor, account_id: int, *, first: date | None, last: date | None, limit: int, cursor: str | None
+) -> dict:
+    """A page of the ledger's movements of a savings account in the actor's sight, newest first; raises NotFound.
+
+    Of the days from `first` to `last`, with what was on the account before and after them.
+    """
     found = card(actor, account_id)
-    account = ledger.Account(AccountKind.SAVINGS, account_id)
-    page = ledger.statement(actor.business_id, account, limit=limit, cursor=cursor)
-    totals = {"balance": found.balance, "available": found.available()}
-    return page | {"account_id": account_id, "tracking_number": found.row["tracking_number"]} | totals
+    account, period = ledger.Account(AccountKind.SAVINGS, account_id), ledger.period(first, last)
+    totals = periods.totals(actor.business_id, account, period)
+    page = ledger.statement(
+        actor.business_id, account, limit=limit, cursor=cursor, period=period, up_to=totals["up_to"]
+    )
+    named = {"account_id": account_id, "tracking_number": found.row["tracking_number"], "from": first, "to": last}
+    return page | totals | named | {"balance": found.balance, "available": found.available()}

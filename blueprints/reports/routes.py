@@ -2,7 +2,6 @@
 
 from blueprints.reports import queries, rules, schemas
 from ofektom import proofs
-from ofektom.schemas import PageIn
 from ofektom.views import Slice
 
 bp = Slice("reports", __name__)
@@ -23,9 +22,13 @@ def four_pots(actor):
 @bp.get(
     "/savings/<id:account_id>/statement",
     access="statements.read",
-    query=PageIn(),
+    query=schemas.SavingsStatementQuery(),
     answer=schemas.SavingsStatementOut(),
 )
 def savings_statement(actor, account_id, query):
-    """Every movement of a savings account, from the ledger, newest first."""
+    """Every movement of a savings account between two business days, from the ledger, newest first.
+
+    With the balance before and after those days, and what came in and went out. As a file: `statement.csv` and
+    `statement.pdf`.
+    """
     return queries.savings_statement(actor, account_id, **query)

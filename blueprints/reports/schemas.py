@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from ofektom.schemas import Currency, LedgerLineOut, Schema
+from ofektom.schemas import Currency, LedgerLineOut, PageIn, PeriodIn, Schema
 
 
 class TrialLineOut(Schema):
@@ -33,11 +33,22 @@ class FourPotsOut(Schema):
     difference = fields.Integer(metadata={"description": "liabilities less what is covered: 0"})
 
 
+class SavingsStatementQuery(PageIn, PeriodIn):
+    pass
+
+
 class SavingsStatementOut(Schema):
     currency = Currency()
     account_id = fields.Integer()
     tracking_number = fields.String()
-    balance = fields.Integer()
-    available = fields.Integer()
+    balance = fields.Integer(metadata={"description": "now"})
+    available = fields.Integer(metadata={"description": "now"})
+    first = fields.Date(data_key="from", attribute="from", allow_none=True)
+    last = fields.Date(data_key="to", attribute="to", allow_none=True)
+    opening_balance = fields.Integer(metadata={"description": "before the first day"})
+    total_in = fields.Integer(metadata={"description": "what came in on those days"})
+    total_out = fields.Integer(metadata={"description": "what went out on those days"})
+    closing_balance = fields.Integer(metadata={"description": "after the last day: opening + in - out"})
+    lines = fields.Integer(metadata={"description": "movements on those days, on all pages"})
     items = fields.List(fields.Nested(LedgerLineOut))
     next = fields.String(allow_none=True)

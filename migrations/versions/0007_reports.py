@@ -1,14 +1,14 @@
 """the words of names and phone numbers in indexes, for the search; collections by day, for the reports
 
 Revision: 0007
-Follows: 0004
+Follows: 0006
 """
 
 import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

@@ -16,6 +16,8 @@ from blueprints.auth import queries as sign_ins
 from blueprints.auth import services as signing
 from blueprints.commissions import queries as charges
 from blueprints.commissions import services as charging
+from blueprints.documents import queries as documents
+from blueprints.documents.rules import Subject
 from blueprints.expenses import queries as spending
 from blueprints.expenses.models import ExpenseCard, ExpenseItem
 from blueprints.figures import queries as figures
@@ -27,7 +29,7 @@ from blueprints.search import queries as searching
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger
+from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger, periods
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -97,6 +99,13 @@ def _latest_id(model) -> int:
 
 def _commissions(actor: Actor = ADMIN, **wanted) -> Query:
     return _listed("commissions", charges.commissions, wanted, actor, **ANY_COMMISSION)
+
+
+def _exported(subject: Subject, actor: Actor = ADMIN, **wanted) -> Query:
+    """The first piece of an export."""
+    filters = {"first": None, "last": None, "agent_id": None, "unit_id": None} | wanted
+    name = ", ".join([subject, *(["as agent"] if actor is AGENT else []), *(f"{name}=" for name in wanted)])
+    return Query(f"documents.queries.export({name})", lambda: next(documents.export(actor, subject, **filters)))
 
 
 def _events(**wanted) -> Query:
@@ -195,6 +204,7 @@ NEEDS: dict[str, list[Query]] = {
     "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
     "ix_collections_of_day": [
         _collections(collected_on=LATELY),
+        _exported(Subject.COLLECTIONS, first=LATELY),
         *(_taken_in(group) for group in ("day", "unit", "agent")),
         _taken_in("day", AGENT),
         DASHBOARD,
@@ -284,6 +294,8 @@ BY_CONSTRAINT = [
     _events(),
     GIVE_BACK,
     Query("markings.queries.receipt()", _latest_receipt),
+    *(_exported(subject, actor) for subject in Subject for actor in (ADMIN, AGENT)),
+    Query("ofektom.periods.totals()", lambda: periods.totals(1, BAG, ledger.Period(LATELY, LATELY))),
     Query("auth.queries.attempt()", lambda: sign_ins.attempt("phone", PHONE, "login:0")),
     Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
     Query("ofektom.credentials.spend_guess()", lambda: credentials.spend_guess("user:1")),

@@ -42,6 +42,14 @@ PINNED = {
     "businesses.units": 1,
     "commissions.commissions": 1,
     "commissions.statement": 4,
+    "documents.export_collections": 3,
+    "documents.export_commissions": 3,
+    "documents.export_customers": 3,
+    "documents.export_payments": 3,
+    "documents.receipt_page": 1,
+    "documents.receipt_pdf": 3,
+    "documents.statement_csv": 3,
+    "documents.statement_pdf": 5,
     "expenses.add_item": 9,
     "expenses.approve": 10,
     "expenses.card": 1,
@@ -95,7 +103,7 @@ PINNED = {
     "payments.request_payment": 11,
     "payments.requests": 1,
     "reports.four_pots": 1,
-    "reports.savings_statement": 2,
+    "reports.savings_statement": 3,
     "reports.trial_balance": 1,
     "savings.account": 1,
     "savings.accounts": 1,
@@ -297,7 +305,13 @@ def _reads(cast, account):
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
     cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
+    for path in (f"/r/{collection['check_code']}", f"/collections/{collection['id']}/receipt.pdf"):
+        assert cast.ada.get(path).status == 200
     asset = f"/docs/assets/{ASSETS.version}/swagger-ui.css"
+    for subject in ("collections", "commissions", "customers", "payments"):
+        assert cast.ada.post(f"/exports/{subject}.csv").status == 200
+    for form in ("csv", "pdf"):
+        assert cast.ada.get(f"/savings/{account['id']}/statement.{form}").status == 200
     for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
         assert cast.ada.get(path).status == 200
 

@@ -26,6 +26,7 @@ PARTS = "a commission's parts went to its collector and to the business"
 STATE = "an account's state says what has happened on it"
 BOUNDS = "savings and holds cannot go below zero, nor a bag above"
 DAY = "an entry is booked on the day on which it was made"
+NUMBERED = "a collector's receipts are numbered from 1 on without a gap, and the counter knows the last"
 SPENT = "an expense has moved its amount out of its pot"
 SPENT_BACK = "an expense taken back has been reversed, and no other"
 OUTLAYS = "the expenses account is the sum of the expenses"
@@ -45,7 +46,16 @@ CORRUPTION = {
     "a collection is put on another collector": (
         "UPDATE collections SET collector_id = (SELECT max(id) FROM memberships WHERE {mine}) "
         "WHERE {mine} AND id = {collection}",
-        {COLLECTOR},
+        {COLLECTOR, NUMBERED},
+    ),
+    "a receipt is given another number": (
+        "UPDATE collections SET number = number + 100 WHERE {mine} AND id = {collection}",
+        {NUMBERED},
+    ),
+    "a counter of receipts forgets one": (
+        "UPDATE receipt_counters SET issued = issued - 1 WHERE {mine} AND collector_id = "
+        "(SELECT collector_id FROM collections WHERE {mine} AND id = {collection})",
+        {NUMBERED},
     ),
     "a commission is put on another collector": (
         "UPDATE commissions SET agent_id = (SELECT max(id) FROM memberships WHERE {mine}) WHERE {mine}",

@@ -23,8 +23,8 @@ from tests.isolation.people import personas
 from tests.isolation.world import World
 from tests.kernel.test_caching import poisons
 
-# What they answer depends on the moment they are asked.
-MOMENTARY = {"ops.health", "ops.numbers"}
+# What they answer depends on the moment they are asked: a PDF says when it was made, and where to check it.
+MOMENTARY = {"ops.health", "ops.numbers", "documents.receipt_pdf", "documents.statement_pdf"}
 AT_ONCE = 6
 TIMED, BURST = 100, 4
 # Medians. A poison may be a megabyte long.

@@ -135,9 +135,10 @@ def writable(schema: Schema, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tup
     for name, item in schema.fields.items():
         if item.dump_only:
             continue
-        yield (*prefix, name), item
+        where = (*prefix, item.data_key or name)
+        yield where, item
         if isinstance(item, fields.Nested):
-            yield from writable(item.schema, (*prefix, name))
+            yield from writable(item.schema, where)
 
 
 def spoiled(body: dict, where: tuple[str, ...], raw: bytes) -> bytes:

@@ -51,7 +51,8 @@ def spoil_body(adversary: Adversary, world, good: Good) -> None:
 def spoil_query(adversary: Adversary, good: Good) -> None:
     """Each parameter with each value."""
     wrong, schema = adversary.tally.wrong, good.endpoint.view.query
-    for parameter, item in (schema.fields if schema else {}).items():
+    for name, item in (schema.fields if schema else {}).items():
+        parameter = item.data_key or name
         for raw in query_values_for(kind_of(item)):
             label = f"{parameter} = {raw[:60]!r}"
             status = adversary.send(good, label, json=good.cell.body, query_string=query_of(good, parameter, raw))

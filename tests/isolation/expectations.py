@@ -130,6 +130,15 @@ def code(asked: Asked) -> dict:
     return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
 
 
+# What is out of sight leaves nothing but the line of columns.
+EXPORT = Expected(
+    STAFF,
+    (
+        Reference("body", "agent_id", "collector", NOTHING, optional=True),
+        Reference("body", "unit_id", "unit", NOTHING, optional=True),
+    ),
+    body={"from": day(-30)},
+)
 SPENDER = filtered_by("spender_id", "collector")
 SPENT = {"amount": 1_000, "category": "fuel", "note": "Petrol"}
 CARD = path("card_id", "expense_card")
@@ -172,6 +181,14 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "documents.export_collections": EXPORT,
+    "documents.export_commissions": EXPORT,
+    "documents.export_customers": EXPORT,
+    "documents.export_payments": EXPORT,
+    "documents.receipt_page": Expected(PUBLIC, (path("check_code", "receipt"),)),
+    "documents.receipt_pdf": Expected(MEMBERS, (path("collection_id", "collection"),)),
+    "documents.statement_csv": Expected(MEMBERS, (ACCOUNT,)),
+    "documents.statement_pdf": Expected(MEMBERS, (ACCOUNT,)),
     "expenses.add_item": Expected(MEMBERS, (CARD,), body=ITEM),
     "expenses.approve": Expected(ADMIN, (path("expense_id", "spend_requested"),)),
     "expenses.card": Expected(MEMBERS, (CARD,)),

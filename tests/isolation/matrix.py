@@ -1,5 +1,6 @@
 """The cells of one endpoint: who asks for what, and whether the answer is the one it must be."""
 
+import io
 import re
 import uuid
 from collections import defaultdict
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import orjson
+import pypdf
 from flask import Flask
 
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN
@@ -184,7 +186,7 @@ def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Fi
     """Ask and note what is not as it must be."""
     before = kept.commits
     with ask(endpoint, cell) as answer:
-        text = answer.get_data(as_text=True)
+        text = read(answer)
     findings.cells += 1
     label = f"{cell.persona.name}, {cell.about}: {answer.status_code}"
     document = orjson.loads(text) if text and answer.mimetype.endswith("json") else {}
@@ -201,6 +203,16 @@ def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Fi
         if cell.status == NOTHING[0] and document.get("items"):
             findings.wrong.append(f"{label} with {len(document['items'])} items out of sight")
     note_leaks(world, cell.persona, label, text + str(answer.headers), findings)
+
+
+def read(answer) -> str:
+    """What a person can read of an answer."""
+    if answer.mimetype != "application/pdf":
+        return answer.get_data(as_text=True)
+    pages = pypdf.PdfReader(io.BytesIO(answer.get_data())).pages
+    # A long word may go on in the next line.
+    texts = [page.extract_text() for page in pages]
+    return "\n".join([*texts, *(text.replace("\n", "") for text in texts)])
 
 
 def note_leaks(world: World, persona: Persona, label: str, text: str, findings: Findings) -> None:

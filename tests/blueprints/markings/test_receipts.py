@@ -13,7 +13,17 @@ from ofektom.app import create_app
 from ofektom.extensions import db
 from tests.cast import Client
 
-FIELDS = {"business_name", "currency", "amount", "slots", "collected_on", "at", "status", "reversed_at"}
+FIELDS = {
+    "business_name",
+    "receipt_number",
+    "currency",
+    "amount",
+    "slots",
+    "collected_on",
+    "at",
+    "status",
+    "reversed_at",
+}
 
 
 @pytest.fixture
@@ -32,6 +42,7 @@ def test_anybody_who_holds_the_code_sees_what_the_receipt_vouches_for(anonymous,
     assert answer.status == 200
     assert answer.body == {
         "business_name": "Ada Thrift",
+        "receipt_number": receipt["receipt_number"],
         "currency": "NGN",
         "amount": 100_000,
         "slots": receipt["slots"],
