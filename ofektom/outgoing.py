@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from urllib.parse import SplitResult, urlsplit
 
 from flask import current_app
@@ -126,7 +127,7 @@ def post(url: str, body: bytes, headers: dict, *, address: Address | None = None
             response = connection.getresponse()
             text = response.read(MOST_BYTES, decode_content=False)
         return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, text)
-    except (HTTPError, OSError, ValueError) as error:
+    except (HTTPError, HTTPException, OSError, ValueError) as error:
         raise Unreachable(type(error).__name__) from None
     finally:
         connection.close()

@@ -1,6 +1,6 @@
 """Reads of a business's webhooks and of the calls they got."""
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, any_, func, or_, select
 
 from blueprints.webhooks.models import Webhook
 from blueprints.webhooks.rules import CHANNEL, event_name
@@ -72,7 +72,7 @@ def count(business_id: int) -> int:
 
 def listening(business_id: int, topic: str) -> list[int]:
     """The webhooks that are to be called about a topic."""
-    wanted = or_(func.cardinality(Webhook.events) == 0, Webhook.events.any(topic))
+    wanted = or_(func.cardinality(Webhook.events) == 0, any_(Webhook.events) == topic)
     query = select(Webhook.id).where(Webhook.business_id == business_id, Webhook.is_active, wanted)
     return list(db.session.scalars(query.order_by(Webhook.id)))
 

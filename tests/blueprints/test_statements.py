@@ -5,6 +5,7 @@ the worker, so a read costs its answer alone; who changes something costs one st
 eight of them in its transaction (three more where a cycle begins).
 """
 
+import hmac
 from collections import Counter
 from datetime import date, timedelta
 
@@ -15,6 +16,7 @@ from sqlalchemy import event
 from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
+from tests.telling import sms_on, tell_everybody
 
 PINNED = {
     "audit.events": 1,
@@ -45,6 +47,14 @@ PINNED = {
     "markings.collections": 1,
     "markings.reverse": 17,
     "markings.route": 1,
+    "notifications.change_preferences": 5,
+    "notifications.deliveries": 1,
+    "notifications.mark_all_read": 3,
+    "notifications.mark_read": 5,
+    "notifications.messages": 1,
+    "notifications.preferences": 1,
+    "notifications.take_sms_report": 1,
+    "notifications.unread_count": 1,
     "ops.docs": 0,
     "ops.docs_asset": 0,
     "ops.health": 1,
@@ -65,6 +75,7 @@ PINNED = {
     "payments.reject": 13,
     "payments.remove_payment_account": 4,
     "payments.request": 1,
+    "payments.send_code": 10,
     "payments.request_payment": 11,
     "payments.requests": 1,
     "reports.four_pots": 1,
@@ -98,6 +109,15 @@ PINNED = {
     "users.reject": 3,
     "users.renew_invitation": 6,
     "users.users": 1,
+    "webhooks.add": 6,
+    "webhooks.calls": 2,
+    "webhooks.change": 4,
+    "webhooks.remove": 4,
+    "webhooks.replay": 5,
+    "webhooks.rotate_secret": 4,
+    "webhooks.send_test": 4,
+    "webhooks.webhook": 1,
+    "webhooks.webhooks": 1,
 }
 
 
@@ -141,6 +161,7 @@ def measured(app, staff) -> Counter:
         _people(cast)
         account = _savings(cast)
         _payments(cast, account)
+        _telling(app, cast)
         _reads(cast, account)
         _signing_in_and_out(cast)
     return meter.cost
@@ -218,11 +239,37 @@ def _payments(cast, account):
     ada.ok("POST", f"{ask(wire)}/fail", {"reason": "x"})
     ada.ok("POST", f"{ask(wire)}/pay-transfer", {"bank_reference": "BANK-0001"})
     path = ask(cash)
+    with sms_on(cast.app):
+        cast.chidi.ok("POST", f"{path}/send-code")
     code = funke.ok("POST", f"{path}/code")["code"]
     cast.chidi.ok("POST", f"{path}/pay-cash", {"code": code})
     funke.ok("GET", path)
     funke.ok("GET", f"/payment-accounts/{number['id']}")
     funke.ok("DELETE", f"/payment-accounts/{number['id']}")
+
+
+def _telling(app, cast):
+    ada, funke = cast.ada, cast.funke
+    tell_everybody(app, cast.business_id)
+    for path in ("", "/unread-count", "/preferences"):
+        funke.ok("GET", f"/notifications{path}")
+    newest = funke.ok("GET", "/notifications")["items"][0]["id"]
+    funke.ok("POST", f"/notifications/{newest}/read")
+    funke.ok("POST", "/notifications/read")
+    funke.ok("PATCH", "/notifications/preferences", {"sms": False})
+    ada.ok("GET", "/notifications/deliveries")
+    key, report = app.config["TERMII_SECRET_KEY"].encode(), b'{"message_id": "1", "status": "Delivered"}'
+    signed = {"X-Termii-Signature": hmac.new(key, report, "sha512").hexdigest()}
+    app.test_client().post("/api/v1/notifications/sms-reports", data=report, headers=signed)
+    path = f"/webhooks/{ada.ok('POST', '/webhooks', {'url': 'http://127.0.0.1:1/'})['id']}"
+    for read in ("/webhooks", path):
+        ada.ok("GET", read)
+    ada.ok("PATCH", path, {"events": ["payments.paid"]})
+    ada.ok("POST", f"{path}/secret")
+    call = ada.ok("POST", f"{path}/test")["id"]
+    ada.ok("POST", f"{path}/deliveries/{call}/replay")
+    ada.ok("GET", f"{path}/deliveries")
+    ada.ok("DELETE", path)
 
 
 def _reads(cast, account):
