@@ -17,12 +17,15 @@ from blueprints.commissions import queries as charges
 from blueprints.commissions import services as charging
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
+from blueprints.notifications import queries as telling
+from blueprints.notifications.rules import TOPICS
 from blueprints.payments import queries as payments
 from blueprints.savings import queries as savings
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger
+from blueprints.webhooks import queries as programs
+from ofektom import audit, auth, callers, credentials, deliveries, freshness, idempotency, ledger, outbox
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -33,11 +36,13 @@ PLACE = {"timezone": "Africa/Lagos", "currency": "NGN"}
 ADMIN = Actor(1, 1, False, 1, SIZE.member_id(0), "admin", **PLACE)
 AGENT = Actor(SIZE.member_id(1), SIZE.member_id(1), False, 1, SIZE.member_id(1), "agent", **PLACE)
 CUSTOMER_ID = SIZE.member_id(SIZE.staff + 1)
+CUSTOMER = Actor(CUSTOMER_ID, CUSTOMER_ID, False, 1, CUSTOMER_ID, "customer", **PLACE)
 UNIT_ID = SIZE.member_id(3)
 ACCOUNT_ID = SIZE.account_id(SIZE.each * 6 // 10)  # in progress
 BAG = ledger.Account(AccountKind.AGENT_CASH, AGENT.membership_id)
 LATELY = date.today() - timedelta(days=4)
 PHONE, EMAIL = f"+23480{CUSTOMER_ID:08d}", f"person{AGENT.user_id}@example.com"
+NEWS = {"business_id": 1, "member_id": CUSTOMER_ID, "facts": {}}
 FIRST = {"limit": 50, "cursor": None}
 ANY_COMMISSION = {"agent_id": None, "account_id": None}
 
@@ -76,6 +81,14 @@ def _requests(actor: Actor = ADMIN, **wanted) -> Query:
 
 def _commissions(actor: Actor = ADMIN, **wanted) -> Query:
     return _listed("commissions", charges.commissions, wanted, actor, **ANY_COMMISSION)
+
+
+def _messages(**wanted) -> Query:
+    return _listed("notifications", telling.messages, wanted, CUSTOMER, **({} if wanted else {"state": None}))
+
+
+def _deliveries(**wanted) -> Query:
+    return _listed("notifications", telling.deliveries, wanted)
 
 
 def _events(**wanted) -> Query:
@@ -134,6 +147,10 @@ SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
 CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
 CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
 
+CALLS = Query("webhooks.queries.calls()", lambda: programs.calls(ADMIN, ADMIN.membership_id, **FIRST, state=None))
+CLAIM = Query("ofektom.deliveries.claim()", lambda: deliveries.claim("sms"))
+DEAD = Query("ofektom.deliveries.dead()", lambda: deliveries.dead(50))
+
 NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_business_id_action_id": [_events(action="savings.opened")],
     "ix_audit_events_business_id_membership_id_id": [_events(membership_id=CUSTOMER_ID)],
@@ -151,6 +168,12 @@ NEEDS: dict[str, list[Query]] = {
     "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
     "ix_commissions_business_id_agent_id_at": [PERIOD],
     "ix_commissions_business_id_agent_id_id": [_commissions(agent_id=AGENT.membership_id)],
+    "ix_deliveries_business_id_member_id_id": [_deliveries(member_id=CUSTOMER_ID)],
+    "ix_deliveries_business_id_state_id": [_deliveries(state="dead")],
+    "ix_deliveries_business_id_target_id_id": [CALLS],
+    "ix_deliveries_due": [CLAIM],
+    "ix_deliveries_ended_at": [DEAD, Query("ofektom.deliveries.forget()", deliveries.forget)],
+    "ix_deliveries_lane": [CLAIM],
     "ix_fact_changes_at": [CHANGES],
     "ix_fact_changes_xid": [CHANGES],
     "ix_idempotency_keys_created_at": [Query("ofektom.idempotency.forget()", lambda: idempotency.forget(30))],
@@ -171,6 +194,12 @@ NEEDS: dict[str, list[Query]] = {
         Query("auth.services.log_in()", _open_session),
         Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
     ],
+    "ix_messages_business_id_member_id_id": [_messages()],
+    "ix_messages_unread": [
+        _messages(state="unread"),
+        Query("notifications.queries.unread()", lambda: telling.unread(CUSTOMER)),
+    ],
+    "ix_outbox_id": [Query("ofektom.outbox.pass_on()", lambda: outbox.pass_on([], most=10))],
     "ix_payment_requests_business_id_account_id_id": [_requests(account_id=ACCOUNT_ID)],
     "ix_payment_requests_business_id_customer_id_id": [_requests(customer_id=CUSTOMER_ID)],
     "ix_payment_requests_business_id_status_id": [_requests(status="requested"), _requests(status="approved")],
@@ -202,6 +231,9 @@ BY_CONSTRAINT = [
     _commissions(AGENT),
     _events(),
     GIVE_BACK,
+    _deliveries(),
+    Query("notifications.queries.audience()", lambda: telling.audience(NEWS, TOPICS["payments.requested"])),
+    Query("notifications.queries.wishes()", lambda: telling.wishes(CUSTOMER)),
     Query("markings.queries.receipt()", _latest_receipt),
     Query("auth.queries.attempt()", lambda: sign_ins.attempt("phone", PHONE, "login:0")),
     Query("ofektom.auth.load_actor()", lambda: auth.load_actor(CUSTOMER_ID, CUSTOMER_ID, 1)),
