@@ -24,7 +24,7 @@ from ofektom.plain import Statement
 LEASE_SECONDS = 60
 FIRST_PAUSE_SECONDS = 10
 LONGEST_PAUSE_SECONDS = 3600
-MOST_ATTEMPTS = 15  # the last one about seven hours after the first
+MOST_ATTEMPTS = 15  # the last one about six hours after the first
 LONGEST_ERROR = 200
 KEPT_DAYS = 90
 

@@ -37,7 +37,7 @@ class WebhookOut(Schema):
 
 
 class WebhookWithSecretOut(WebhookOut):
-    secret = fields.String(metadata={"description": "signs every call; shown only now"})
+    signing_secret = fields.String(metadata={"description": "signs every call; shown only now"})
 
 
 class CallsQuery(PageIn):

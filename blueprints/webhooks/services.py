@@ -51,7 +51,7 @@ def _add(*, actor: Actor, url: str, events: list[str]) -> dict:
     db.session.add(found)
     db.session.flush()
     audit.record("webhooks.added", "webhook", found.id, actor=actor, after=_facts({"url": url, "events": events}))
-    return queries.webhook(actor, found.id) | {"secret": credentials.secret_of(seed)}
+    return queries.webhook(actor, found.id) | {"signing_secret": credentials.secret_of(seed)}
 
 
 def _facts(changes: dict) -> dict:
@@ -97,7 +97,7 @@ def rotate_secret(*, actor: Actor, webhook_id: int) -> dict:
     found.seed = credentials.new_seed("token")
     db.session.flush()
     audit.record("webhooks.secret_changed", "webhook", webhook_id, actor=actor)
-    return queries.webhook(actor, webhook_id) | {"secret": credentials.secret_of(found.seed)}
+    return queries.webhook(actor, webhook_id) | {"signing_secret": credentials.secret_of(found.seed)}
 
 
 @verb

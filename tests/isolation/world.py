@@ -110,7 +110,7 @@ class Furnished:
     def _add_webhook(self) -> None:
         url = f"http://127.0.0.1:1/{self.note(secrets.token_hex(12), ADMIN)}"
         hook = self.ada.ok("POST", "/webhooks", {"url": url})
-        self.note(hook["secret"], NOBODY)
+        self.note(hook["signing_secret"], NOBODY)
         self.thing("webhook", None, hook["id"])
         self.thing("call", None, self.ada.ok("POST", f"/webhooks/{hook['id']}/test")["id"])
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from ofektom import deliveries
+from ofektom.extensions import db
 from tests.cast import Client, new_phone
 from tests.outside.conftest import API_KEY, House
 from tests.outside.stand_ins import accepted, garbage, reset, status
@@ -243,3 +244,16 @@ def test_an_invitation_goes_to_the_phone_and_to_nobody_else(house, termii):
     assert accepted_["membership_id"] == member["id"]
     renewed = house.through(cast.ada).post(f"/members/{member['id']}/invitation")
     assert renewed.code == "members.wrong_state"
+
+
+def test_what_ended_long_ago_is_tidied_away(house, account, termii):
+    house.cast.mark(account)
+    house.deliver()
+    termii.usual = status(503)
+    house.cast.mark(account)
+    house.deliver()
+    with house.quiet.app_context(), db.engine.begin() as connection:
+        long_ago = "created_at = created_at - interval '100 days', ended_at = ended_at - interval '91 days'"
+        connection.execute(db.text(f"UPDATE deliveries SET {long_ago}"))
+    house.quiet.test_cli_runner().invoke(args=["tidy"])
+    assert [row[1] for row in house.states()] == ["waiting"]

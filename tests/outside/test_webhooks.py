@@ -36,9 +36,9 @@ def test_a_marking_is_called_out_signed(house, account, hook, receiver):
     receipt = house.cast.mark(account, days=2)
     house.deliver()
     [call] = receiver.calls
-    assert is_signed(call, hook["secret"])
-    assert not is_signed(replace(call, body=call.body + b" "), hook["secret"])
-    assert not is_signed(call, hook["secret"] + "x")
+    assert is_signed(call, hook["signing_secret"])
+    assert not is_signed(replace(call, body=call.body + b" "), hook["signing_secret"])
+    assert not is_signed(call, hook["signing_secret"] + "x")
     assert (call.path, call.headers["Content-Type"]) == ("/hook?key=1", "application/json")
     event = call.json
     assert event["id"] == call.headers["Ofektom-Event"]
@@ -72,15 +72,15 @@ def test_only_the_events_asked_for_come_and_only_of_the_own_business(house, acco
 def test_a_new_secret_signs_what_is_sent_from_then_on(house, hook, receiver):
     ada = house.cast.ada
     renewed = ada.ok("POST", f"/webhooks/{hook['id']}/secret")
-    assert renewed["secret"] != hook["secret"]
-    assert "secret" not in ada.ok("GET", f"/webhooks/{hook['id']}")
-    assert house.rows("SELECT id FROM webhooks w WHERE w::text LIKE :s", s=f"%{renewed['secret']}%") == []
+    assert renewed["signing_secret"] != hook["signing_secret"]
+    assert "signing_secret" not in ada.ok("GET", f"/webhooks/{hook['id']}")
+    assert house.rows("SELECT id FROM webhooks w WHERE w::text LIKE :s", s=f"%{renewed['signing_secret']}%") == []
     ada.ok("POST", f"/webhooks/{hook['id']}/test")
     house.deliver()
     [call] = receiver.calls
     assert call.json["type"] == "webhooks.test"
-    assert is_signed(call, renewed["secret"])
-    assert not is_signed(call, hook["secret"])
+    assert is_signed(call, renewed["signing_secret"])
+    assert not is_signed(call, hook["signing_secret"])
 
 
 def test_a_replay_is_the_same_event_again(house, account, hook, receiver):

@@ -78,7 +78,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_it_has_begun(house, account, te
 
     def take_a_while(handler):
         begun.set()
-        slow(1.5, accepted)(handler)
+        slow(0.7, accepted)(handler)
 
     termii.usual = take_a_while
     house.cast.mark(account)
