@@ -32,13 +32,14 @@ class Topic:
     """How a topic is told: whether to the member it concerns and to the admins, and whether it is a secret of theirs.
 
     A secret is wanted at once and by who must have it: it heeds neither preferences nor quiet hours, and is never in
-    the application, where others may be reading along.
+    the application, where others may be reading along. `by_phone`: it is for the very number that the facts name.
     """
 
     title: str
     to_member: bool = True
     to_admins: bool = False
     secret: bool = False
+    by_phone: bool = False
 
 
 TOPICS = {
@@ -51,7 +52,7 @@ TOPICS = {
     "payments.cancelled": Topic("Withdrawal cancelled"),
     "payments.failed": Topic("Withdrawal failed"),
     "payments.paid": Topic("Withdrawal paid"),
-    "payments.code": Topic("Code for your cash", secret=True),
+    "payments.code": Topic("Code for your cash", secret=True, by_phone=True),
     "members.invited": Topic("Invitation", secret=True),
     "webhooks.disabled": Topic("Webhook switched off", to_member=False, to_admins=True),
 }

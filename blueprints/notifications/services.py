@@ -68,11 +68,15 @@ def tell_people(row: dict) -> None:
     topic = TOPICS.get(row["topic"])
     if topic is None:
         return
-    for member in queries.audience(row, topic):
+    told = queries.audience(row, topic)
+    names = {member["id"]: member["full_name"] for member in told}
+    for member in told:
+        member["phone"] = row["facts"].get("phone", member["phone"])
         wanted = _wanted(member, topic)
         said = sentence(row["topic"], row["facts"], member["timezone"])
         if Channel.IN_APP in wanted:
-            _leave_message(row, member, said)
+            is_another = topic.to_member and member["id"] != row["member_id"]
+            _leave_message(row, member, f"{names[row['member_id']]}: {said}" if is_another else said)
         if Channel.SMS in wanted:
             _send_sms(row, topic, member, said)
         if Channel.EMAIL in wanted:
@@ -80,11 +84,11 @@ def tell_people(row: dict) -> None:
 
 
 def _wanted(member: dict, topic: Topic) -> set[Channel]:
-    """The channels that reach a member and that they want; a secret takes the first way there is."""
+    """The channels that reach a member and that they want; a secret takes its one way, or the first there is."""
     can_sms = sms.is_configured() and member["sms_on"] and member["phone"] is not None
     can_mail = mail.is_configured() and member["email"] is not None
     if topic.secret:
-        ways = [(Channel.SMS, can_sms), (Channel.EMAIL, can_mail)]
+        ways = [(Channel.SMS, can_sms), (Channel.EMAIL, can_mail and not topic.by_phone)]
         return set([channel for channel, is_open in ways if is_open][:1])
     wishes = default_wishes(member["role"])
     wishes |= {channel: member[channel] for channel in Channel if member[channel] is not None}
@@ -98,8 +102,6 @@ def _wanted(member: dict, topic: Topic) -> set[Channel]:
 
 def _leave_message(row: dict, member: dict, said: str) -> None:
     text = said[0].upper() + said[1:]
-    if member["id"] != row["member_id"] and row["member_id"] is not None:
-        text = f"Member {row['member_id']}: {text}"
     about = {name: row[name] for name in ("business_id", "topic", "object_type", "object_id", "created_at")}
     db.session.add(Message(member_id=member["id"], text=text[:500], **about))
     db.session.flush()

@@ -299,8 +299,8 @@ def send_code(*, actor: Actor, request_id: int) -> dict:
             raise CodeJustSent(retry_after=math.ceil((CODE_PAUSE - age).total_seconds()))
     phone = queries.phone_for_codes(found, now)
     seed = _new_code(found, now)
-    tell = _told("payments.code", actor, found, expires_at=found.code_expires_at)
-    tell = [replace(item, seed=seed) for item in tell]
+    told = _told("payments.code", actor, found, expires_at=found.code_expires_at, phone=phone)
+    tell = [replace(item, seed=seed) for item in told]
     sent_to = phone[-4:]
     after = {"sent_to": sent_to}
     audit.record("payments.code_sent", "payment_request", request_id, actor=actor, after=after, tell=tell)

@@ -99,6 +99,16 @@ def test_no_code_goes_where_it_proves_nothing(house, customer):
     assert "sends no SMS" in refusal(cast.chidi.post(f"{path}/send-code"))[1], "that application has no provider"
 
 
+def test_a_code_goes_to_the_number_that_was_looked_at(house, customer, termii):
+    """Not to one that is noted before the worker comes to it."""
+    path = approved(house, customer)
+    house.through(house.cast.chidi).ok("POST", f"{path}/send-code")
+    house.cast.ada.ok("PATCH", f"/members/{customer['id']}", {"phone": house.cast.chidi.phone})
+    house.deliver()
+    to = [call.json["to"] for call in termii.calls if "is your code" in call.json["sms"]]
+    assert to == [customer["phone"].removeprefix("+")]
+
+
 def test_codes_are_not_sent_one_upon_the_other(house, customer):
     path = approved(house, customer)
     by_app = house.through(house.cast.chidi)

@@ -67,6 +67,8 @@ def test_admins_are_told_of_a_request_but_not_of_their_own(fresh_cast, funke, to
     topics = {who: [item["topic"] for item in who.ok("GET", "/notifications")["items"]] for who in admins(fresh_cast)}
     assert [topic for topic in topics[fresh_cast.bola] if topic == "payments.requested"] == ["payments.requested"]
     assert "payments.requested" not in topics[fresh_cast.ada]
+    text = fresh_cast.bola.ok("GET", "/notifications")["items"][0]["text"]
+    assert text.startswith("Funke Bello: a withdrawal of NGN 100.00 was requested. ")
 
 
 def admins(cast) -> list:
