@@ -22,10 +22,12 @@ from ofektom.identity import moment, one_of, row_id, tenant_id, within_tenant
 from ofektom.plain import Statement
 
 LEASE_SECONDS = 60
+PUT_OFF_SECONDS = 600
 FIRST_PAUSE_SECONDS = 10
 LONGEST_PAUSE_SECONDS = 3600
 MOST_ATTEMPTS = 15  # the last one about six hours after the first
 LONGEST_ERROR = 200
+MOST_LOOKS = 20
 KEPT_DAYS = 90
 
 
@@ -56,6 +58,7 @@ class Delivery(db.Model):
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     created_at: Mapped[datetime] = moment(server_default=func.now())
     due_at: Mapped[datetime] = moment()
+    not_before: Mapped[datetime | None] = moment()
     expires_at: Mapped[datetime | None] = moment()
     ended_at: Mapped[datetime | None] = moment()
     reference: Mapped[str | None] = mapped_column(String(100))
@@ -67,7 +70,7 @@ class Delivery(db.Model):
         CheckConstraint("(state IN ('sent', 'dead')) = (ended_at IS NOT NULL)", name="ended"),
         # A secret has its time, and is not kept beyond it.
         CheckConstraint("seed IS NULL OR expires_at IS NOT NULL", name="seed_expires"),
-        Index("ix_deliveries_due", "channel", "due_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_deliveries_due", "channel", "due_at", "id", postgresql_where=text("state = 'waiting'")),
         Index("ix_deliveries_lane", "business_id", "lane", "id", postgresql_where=text("state = 'waiting'")),
         Index(None, "business_id", "state", "id"),
         Index(None, "business_id", "member_id", "id"),
@@ -103,9 +106,10 @@ Outcome = Sent | Later | Never
 _ADD = Statement(
     """
     INSERT INTO deliveries (business_id, channel, lane, event_id, topic, member_id, target_id, address, content, seed,
-        due_at, expires_at)
+        due_at, not_before, expires_at)
     VALUES (%(business_id)s, %(channel)s, %(lane)s, %(event_id)s, %(topic)s, %(member_id)s, %(target_id)s,
-        %(address)s, %(content)s, %(seed)s, coalesce(%(due_at)s, now() + %(offset)s::interval), %(expires_at)s)
+        %(address)s, %(content)s, %(seed)s, coalesce(%(not_before)s, now() + %(offset)s::interval),
+        %(not_before)s, %(expires_at)s)
     RETURNING id
     """
 )
@@ -114,7 +118,7 @@ _ADD = Statement(
 def add(channel: str, lane: str, *, business_id: int, event_id: int, topic: str, content: dict, **more) -> int:
     """Have `content` delivered, within the verb of the caller; returns the delivery's id.
 
-    `more` may name member_id, target_id, address, seed, due_at and expires_at.
+    `more` may name member_id, target_id, address, seed, not_before and expires_at.
     """
     values = dict.fromkeys(_ADD.names) | {"offset": current_app.config["CLOCK_OFFSET"]} | more
     values |= {"channel": channel, "lane": lane, "business_id": business_id, "event_id": event_id, "topic": topic}
@@ -122,39 +126,61 @@ def add(channel: str, lane: str, *, business_id: int, event_id: int, topic: str,
     return row["id"]
 
 
+# Of what is due, what stands behind another one in its lane is put off, so that a long lane is not looked through
+# every time; when the one before it has ended, `_SETTLE` brings it forward again. `due_at` is only when to look.
 _CLAIM = Statement(
     """
-    UPDATE deliveries SET attempts = attempts + 1, due_at = now() + %(offset)s::interval + %(lease)s::interval
-    WHERE (business_id, id) = (
-        SELECT d.business_id, d.id FROM deliveries d
-        WHERE d.channel = %(channel)s AND d.state = 'waiting' AND d.due_at <= now() + %(offset)s::interval
-          AND NOT EXISTS (SELECT FROM deliveries e WHERE e.business_id = d.business_id AND e.lane = d.lane
-                          AND e.state = 'waiting' AND e.id < d.id)
-        ORDER BY d.due_at LIMIT 1 FOR UPDATE SKIP LOCKED
+    WITH due AS (
+        SELECT business_id, id, lane, due_at FROM deliveries
+        WHERE channel = %(channel)s AND state = 'waiting' AND due_at <= now() + %(offset)s::interval
+        ORDER BY due_at, id LIMIT 100 FOR UPDATE SKIP LOCKED
+    ), judged AS (
+        SELECT due.*, (SELECT e.due_at FROM deliveries e WHERE e.business_id = due.business_id AND e.lane = due.lane
+                       AND e.state = 'waiting' AND e.id < due.id ORDER BY e.id LIMIT 1) AS ahead FROM due
+    ), put_off AS (
+        UPDATE deliveries d SET due_at = greatest(j.ahead, now() + %(offset)s::interval + %(put_off)s::interval)
+        FROM judged j WHERE d.business_id = j.business_id AND d.id = j.id AND j.ahead IS NOT NULL RETURNING d.id
+    ), claimed AS (
+        UPDATE deliveries d
+        SET attempts = attempts + 1, due_at = now() + %(offset)s::interval + %(lease)s::interval
+        FROM (SELECT * FROM judged WHERE ahead IS NULL ORDER BY due_at, id LIMIT 1) first
+        WHERE d.business_id = first.business_id AND d.id = first.id
+        RETURNING d.business_id, d.id, channel, event_id, topic, member_id, target_id, address, content, seed,
+            attempts, created_at, coalesce(expires_at <= now() + %(offset)s::interval, false) AS expired
     )
-    RETURNING business_id, id, channel, event_id, topic, member_id, target_id, address, content, seed, attempts,
-        created_at, coalesce(expires_at <= now() + %(offset)s::interval, false) AS expired
+    SELECT claimed.*, (SELECT count(*) FROM put_off) AS behind FROM (SELECT) AS one LEFT JOIN claimed ON true
     """
 )
 
 
 def claim(channel: str) -> dict | None:
     """The next delivery of `channel` that is due, for LEASE_SECONDS nobody else's; None when there is none."""
-    lease = timedelta(seconds=LEASE_SECONDS)
-    rows = _CLAIM.run({"channel": channel, "lease": lease, "offset": current_app.config["CLOCK_OFFSET"]})
-    return rows[0] if rows else None
+    spans = {"lease": timedelta(seconds=LEASE_SECONDS), "put_off": timedelta(seconds=PUT_OFF_SECONDS)}
+    for _ in range(MOST_LOOKS):
+        [row] = _CLAIM.run(spans | {"channel": channel, "offset": current_app.config["CLOCK_OFFSET"]})
+        if row["id"] is not None or not row["behind"]:
+            break
+    return row if row["id"] is not None else None
 
 
 # By the number of the attempt as well: a worker that was away for longer than its lease changes nothing any more.
 _SETTLE = Statement(
     """
-    UPDATE deliveries SET state = %(state)s::text, error = %(error)s::text, reference = %(reference)s::text,
-        due_at = CASE WHEN %(state)s::text = 'waiting' THEN now() + %(offset)s::interval + %(pause)s::interval
-                      ELSE due_at END,
-        ended_at = CASE WHEN %(state)s::text <> 'waiting' THEN now() + %(offset)s::interval END,
-        seed = CASE WHEN %(state)s::text = 'waiting' THEN seed END
-    WHERE business_id = %(business_id)s AND id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s::int
-    RETURNING state
+    WITH settled AS (
+        UPDATE deliveries SET state = %(state)s::text, error = %(error)s::text, reference = %(reference)s::text,
+            due_at = CASE WHEN %(state)s::text = 'waiting' THEN now() + %(offset)s::interval + %(pause)s::interval
+                          ELSE due_at END,
+            ended_at = CASE WHEN %(state)s::text <> 'waiting' THEN now() + %(offset)s::interval END,
+            seed = CASE WHEN %(state)s::text = 'waiting' THEN seed END
+        WHERE business_id = %(business_id)s AND id = %(id)s AND state = 'waiting' AND attempts = %(attempts)s::int
+        RETURNING business_id, id, lane, state
+    ), next AS (
+        UPDATE deliveries n SET due_at = coalesce(n.not_before, now() + %(offset)s::interval)
+        FROM settled s WHERE s.state <> 'waiting' AND n.business_id = s.business_id AND n.id = (
+            SELECT id FROM deliveries e WHERE e.business_id = s.business_id AND e.lane = s.lane
+            AND e.state = 'waiting' AND e.id > s.id ORDER BY e.id LIMIT 1)
+    )
+    SELECT state FROM settled
     """
 )
 

@@ -108,15 +108,15 @@ def _leave_message(row: dict, member: dict, said: str) -> None:
 
 
 def _send_sms(row: dict, topic: Topic, member: dict, said: str) -> None:
-    due_at, lane = None, f"sms:{member['phone']}"
+    not_before, lane = None, f"sms:{member['phone']}"
     if topic.secret:
         lane = f"sms at once:{member['phone']}"
     else:
         quiet = (member["quiet_from"], member["quiet_until"])
-        due_at = end_of_quiet(member["now"], member["timezone"], *quiet)
+        not_before = end_of_quiet(member["now"], member["timezone"], *quiet)
     text = sms_text(member["business"], member["full_name"], said, row["seed"])
     content = {"text": text, "sender": member["sms_sender"]}
-    _add(row, Channel.SMS, lane, member, content, address=member["phone"], due_at=due_at)
+    _add(row, Channel.SMS, lane, member, content, address=member["phone"], not_before=not_before)
 
 
 def _send_email(row: dict, topic: Topic, member: dict, said: str) -> None:

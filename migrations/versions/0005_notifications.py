@@ -98,6 +98,7 @@ def _create_deliveries() -> None:
         sa.Column("attempts", sa.SmallInteger(), nullable=False, server_default="0"),
         sa.Column("created_at", TIME, nullable=False, server_default=sa.func.now()),
         sa.Column("due_at", TIME, nullable=False),
+        sa.Column("not_before", TIME),
         sa.Column("expires_at", TIME),
         sa.Column("ended_at", TIME),
         sa.Column("reference", sa.String(100)),
@@ -108,7 +109,7 @@ def _create_deliveries() -> None:
         sa.CheckConstraint("seed IS NULL OR expires_at IS NOT NULL", name=op.f("ck_deliveries_seed_expires")),
         *_keys("deliveries", "business_id", "id"),
     )
-    op.create_index("ix_deliveries_due", "deliveries", ["channel", "due_at"], postgresql_where=WAITING)
+    op.create_index("ix_deliveries_due", "deliveries", ["channel", "due_at", "id"], postgresql_where=WAITING)
     op.create_index("ix_deliveries_lane", "deliveries", ["business_id", "lane", "id"], postgresql_where=WAITING)
     for column in ("state", "member_id", "target_id"):
         op.create_index(f"ix_deliveries_business_id_{column}_id", "deliveries", ["business_id", column, "id"])
