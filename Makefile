@@ -3,12 +3,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
+# Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
+ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test lint conf requirements clean
+.PHONY: help run cluster test lint conf replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 run: $(INSTALLED) ## Start the service with its own PostgreSQL (or DATABASE_URL) on PORT, 8000 by default
 	@exec $(BIN)/python -m local.run
@@ -18,8 +20,9 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 	@exec $(BIN)/python -m local.cluster
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base
-	@$(BIN)/python -m pytest $(ARGS)
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
+	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
@@ -27,6 +30,18 @@ lint: $(INSTALLED) ## Check style and formatting
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
+
+restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
+	@local/servers.sh redis-server postgresql
+	@$(BIN)/python -m bench.restore_drill $(ARGS)
+
+replay-image: $(INSTALLED) ## Follow deploy/Dockerfile in a clean Debian and serve from what it makes; as root, some minutes
+	@local/servers.sh debootstrap redis-server postgresql
+	@$(BIN)/python -m local.replay_image
+
+replay-machine: $(INSTALLED) ## Boot a Debian and install the service on it as docs/operations.md says; as root, some minutes
+	@local/servers.sh debootstrap systemd-container
+	@$(BIN)/python -m local.replay_machine
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"

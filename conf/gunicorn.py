@@ -13,9 +13,9 @@ import gevent
 
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-worker_class = "gevent"
+worker_class = "ofektom.worker.Worker"
 # Requests a worker holds at once. Most of them wait, for the database's pool is far smaller.
-worker_connections = 500
+worker_connections = int(os.environ.get("WORKER_CONNECTIONS", "500"))
 
 # A connection opened before the fork is shared by all workers, and one then reads another's answers.
 preload_app = False
@@ -24,17 +24,22 @@ control_socket_disable = True
 
 # A heartbeat, not a limit on a request: it ends a worker whose loop is stuck. Requests have a deadline apart.
 timeout = 60
-# Longer than the load balancer keeps an idle connection, so no request arrives on one that is being closed.
-graceful_timeout = 30
-keepalive = 75
+# Of it, 12 s are for requests in hand (ofektom/worker.py), and the rest is longer than the load balancer keeps an idle
+# connection (10 s), so that no request arrives on one that is being closed. Heroku kills after 30 s.
+graceful_timeout = 25
+# Longer than whoever stands in front keeps an idle connection: nginx 10 s, Heroku's router 90 s.
+keepalive = 100
 
-# Bounds whatever a worker may leak; the jitter keeps the workers from restarting together.
+# Bounds whatever a worker may leak. The jitter keeps workers, which are given equal shares, from booting together.
 max_requests = 10_000
-max_requests_jitter = 1_000
+max_requests_jitter = 10_000
 
 limit_request_line = 8190
 limit_request_fields = 64
 limit_request_field_size = 8190
+
+# No caller may say under which path we are mounted, even where FORWARDED_ALLOW_IPS trusts everybody: Heroku sets it so.
+forwarder_headers = ""
 
 # The application writes the line of each request itself, with the request's id and its actor.
 accesslog = None
@@ -44,7 +49,11 @@ logconfig_dict = {
         "json": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"},
     },
     "root": {"level": "INFO", "handlers": ["json"]},
-    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": ["json"], "propagate": False}},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "handlers": ["json"], "propagate": False},
+        # Heroku asks for access lines in GUNICORN_CMD_ARGS, which wins over `accesslog`; query strings are in them.
+        "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
+    },
 }
 
 
@@ -53,6 +62,7 @@ def on_starting(server):
 
     In a process of its own: what the master imports its workers have already, even when HUP brings them new code.
     """
+    server.ages = multiprocessing.RawArray("L", 2)  # see ofektom/worker.py
     check = multiprocessing.get_context("fork").Process(target=_check_settings, args=[server.log])
     check.start()
     check.join()
@@ -103,12 +113,15 @@ def pre_fork(server, worker):
     """
     taken = {other.desk for other in server.WORKERS.values()}
     worker.desk = next(desk for number in count() if (desk := f"{server.pid}-{number}") not in taken)
+    worker.ages = server.ages
+    worker.ages[0] = worker.age
 
 
 def child_exit(server, worker):
-    """Forget what was true only while the worker lived."""
+    """Forget what was true only while the worker lived, and let nobody wait for it."""
     from prometheus_client.multiprocess import mark_process_dead
 
+    server.ages[1] = max(server.ages[1], worker.age)
     mark_process_dead(worker.desk)
 
 
@@ -127,10 +140,11 @@ def post_fork(server, worker):
 
 
 def post_worker_init(worker):
-    """Make psycopg2 of this worker wait without blocking its other requests."""
+    """Make psycopg2 of this worker wait without blocking its other requests, and let older workers go."""
     from ofektom.green import patch_psycopg
 
     patch_psycopg()
+    worker.ages[1] = max(worker.ages[1], worker.age)
 
 
 def post_request(worker, req, environ, resp):

@@ -73,7 +73,8 @@ def _nginx(port: int, ports: list[int]) -> list[str]:
     place = STATE / "nginx"
     place.mkdir(exist_ok=True)
     backends = {f"OFEKTOM_BACKEND_{number}": f"127.0.0.1:{each}" for number, each in enumerate(ports, 1)}
-    return nginx.command(place, {"OFEKTOM_LISTEN": f"127.0.0.1:{port}"} | backends)
+    own = {"OFEKTOM_LISTEN": f"127.0.0.1:{port}", "OFEKTOM_ACCESS_LOG": "/dev/stdout"}
+    return nginx.command(place, own | backends)
 
 
 if __name__ == "__main__":

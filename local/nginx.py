@@ -38,19 +38,21 @@ def render(values: Mapping[str, str] = {}) -> str:
     known = defaults()
     if unknown := values.keys() - known.keys():
         raise ValueError(f"conf/nginx.env has no {', '.join(sorted(unknown))}")
-    return Template((CONF / "nginx.conf.template").read_text()).safe_substitute(known | values)
+    return Template((CONF / "nginx.conf.template").read_text()).safe_substitute(known | dict(values))
 
 
 def command(place: Path, values: Mapping[str, str]) -> list[str]:
-    """Write `place`/nginx.conf and all it needs; returns what runs it in the foreground, with everything below `place`.
+    """Write `place`/nginx.conf and what it includes; returns what runs it in the foreground.
 
-    `place` is an absolute path. Raises OSError where there is no nginx, ValueError as `render` does.
+    All that nginx writes is below `place`, an absolute path; cache and log unless `values` says otherwise.
+    Raises OSError where there is no nginx, ValueError as `render` does.
     """
     program = shutil.which("nginx", path=SEARCH_PATH)
     if program is None:
         raise OSError("nginx is not installed")
     user = "user root;" if os.geteuid() == 0 else ""  # the workers, too, must reach `place`
-    (place / "ofektom.conf").write_text(render(values))
+    below = {"OFEKTOM_CACHE_DIR": f"{place}/cache", "OFEKTOM_ACCESS_LOG": f"{place}/access.log"}
+    (place / "ofektom.conf").write_text(render(below | dict(values)))
     (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user))
     return [program, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
 

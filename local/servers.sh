@@ -8,6 +8,8 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 is_there() {
     case $1 in
     gettext-base) command -v envsubst ;;
+    systemd) command -v systemd-analyze ;;
+    systemd-container) command -v systemd-nspawn ;;
     # The package's PostgreSQL has the extensions that the embedded one lacks.
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/postgres' ;;
     *) command -v "$1" ;;

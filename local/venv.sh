@@ -10,6 +10,9 @@ fail() {
     exit 1
 }
 
+# It would be emptied for everybody who uses it.
+[ ! -L "$venv" ] || fail "$venv is a link to somebody else's environment: remove it, and I make one here."
+
 command -v "$python" >/dev/null || fail "Python 3.11 or newer is needed, and there is no $python."
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed, and $python is $("$python" -V 2>&1)." \

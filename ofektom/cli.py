@@ -5,7 +5,18 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from ofektom import audit, credentials, database, deliveries, discovery, freshness, idempotency, pool, sms, worker
+from ofektom import (
+    audit,
+    credentials,
+    database,
+    deliveries,
+    delivering,
+    discovery,
+    freshness,
+    idempotency,
+    pool,
+    sms,
+)
 from ofektom.caching import get_cache
 from ofektom.config import load_settings
 from ofektom.db_report import db_report
@@ -58,8 +69,8 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(flush_cache)
     app.cli.add_command(db_report)
     app.cli.add_command(role_parameters)
-    app.cli.add_command(worker.deliver)
-    app.cli.add_command(worker.show_deliveries)
+    app.cli.add_command(delivering.deliver)
+    app.cli.add_command(delivering.show_deliveries)
     for module in discovery.find_slices().values():
         for command in getattr(module, "COMMANDS", ()):
             app.cli.add_command(command)

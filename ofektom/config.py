@@ -83,6 +83,7 @@ class Settings:
     refresh_token_days: int
     redis_url: str
     redis_password: str
+    redis_tls_verify: bool
     redis_sentinels: tuple[tuple[str, int], ...]
     redis_sentinel_master: str
     redis_cluster: tuple[tuple[str, int], ...]
@@ -159,6 +160,7 @@ def _read(env: Env) -> dict:
         "refresh_token_days": env.int("REFRESH_TOKEN_DAYS", 30),
         "redis_url": _redis_url(env),
         "redis_password": env.str("REDIS_PASSWORD", ""),
+        "redis_tls_verify": env.bool("REDIS_TLS_VERIFY", True),
         "redis_sentinels": _addresses(env.list("REDIS_SENTINELS", [])),
         "redis_sentinel_master": env.str("REDIS_SENTINEL_MASTER", "mymaster"),
         "redis_cluster": _addresses(env.list("REDIS_CLUSTER", [])),

@@ -4,17 +4,24 @@ import hashlib
 import ipaddress
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 import orjson
-from flask import Response, request
+from flask import Response, request, send_from_directory
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from ofektom.errors import BodyTooLarge, DatabaseUnavailable, MalformedRequest, UnsupportedMediaType
 
 MAX_ID = 2**63 - 1
 MOST_KEYS = 100
+MOST_NESTED = 100
+A_YEAR = 31_536_000
+# nginx keeps an answer only with this header and for so many seconds, and does not pass it on.
+PROXY_LIFE = "X-Accel-Expires"
 
 
 class IdConverter(BaseConverter):
@@ -41,9 +48,12 @@ def read_json() -> dict:
         raise UnsupportedMediaType
     try:
         body = orjson.loads(raw)
+        # As deep as json goes depends on the version of Python, and may be deeper than what comes after it.
+        if raw.count(b"{") + raw.count(b"[") > MOST_NESTED and _is_deeper(body, MOST_NESTED):
+            raise MalformedRequest("the body is nested too deep")
         json.loads(raw, object_pairs_hook=_refuse_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRequest(_reason(error)) from None
+    except ValueError as error:
+        raise MalformedRequest(f"the body is not JSON: {error}"[:200]) from None
     if not isinstance(body, dict):
         raise MalformedRequest("the body must be a JSON object")
     return body
@@ -68,10 +78,13 @@ def _refuse_duplicates(pairs: list) -> dict:
     return result
 
 
-def _reason(error: Exception) -> str:
-    return (
-        "the body is nested too deep" if isinstance(error, RecursionError) else f"the body is not JSON: {error}"[:200]
-    )
+def _is_deeper(value, depth: int) -> bool:
+    """Whether there are objects and arrays within more than `depth` - 1 others."""
+    level = [value]
+    for _ in range(depth):
+        holders = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        level = [item for holder in holders for item in holder]
+    return any(isinstance(item, dict | list) for item in level)
 
 
 def read_query() -> dict:
@@ -142,6 +155,29 @@ def let_caches_keep(response: Response, seconds: int) -> None:
     """
     if response.status_code in (200, 304) and not carries_credentials():
         response.headers["Cache-Control"] = f"public, max-age={seconds}"
+
+
+def let_proxy_keep(response: Response, seconds: int) -> None:
+    """Let nginx give this answer to anybody for `seconds`. Not when the request carries credentials."""
+    if response.status_code == 200 and not carries_credentials():
+        response.headers[PROXY_LIFE] = str(seconds)
+
+
+@dataclass(frozen=True)
+class Assets:
+    """The files in `folder`, which never change: their URLs contain their `version`."""
+
+    folder: Path
+    version: str
+
+    def send(self, version: str, name: str) -> Response:
+        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes."""
+        if version != self.version:
+            raise NotFound
+        response = send_from_directory(self.folder, name)
+        response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+        let_proxy_keep(response, A_YEAR)
+        return response
 
 
 def momentary(status: int, body: bytes, content_type: str = "application/json") -> Response:

@@ -33,6 +33,10 @@ class UrlRefused(Problem):
     code, status, title = "outgoing.url_refused", 422, "This address cannot be called"
 
 
+class UnknownHost(Exception):
+    """A name has no address, or none that this process can find out."""
+
+
 class Unreachable(Exception):
     """Nothing that makes sense came back in time. The other side may have acted all the same."""
 
@@ -81,14 +85,16 @@ def _may_stay_here() -> bool:
 
 
 def resolve(parts: SplitResult) -> Address:
-    """The address behind a checked URL. Raises UrlRefused when any of its addresses is not a public one.
+    """The address behind a checked URL. Raises UnknownHost, or UrlRefused when any of its addresses is not public.
 
     Whoever calls must call the address returned: asked again, the name may lead elsewhere.
     """
     try:
         found = socket.getaddrinfo(parts.hostname, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise UrlRefused("its host is not known") from None
+        if parts.scheme == "http":
+            raise UrlRefused("it must begin with https://") from None
+        raise UnknownHost("its host is not known") from None
     addresses = [ipaddress.ip_address(item[4][0].partition("%")[0]) for item in found]
     on_this_machine = _may_stay_here() and all(address.is_loopback for address in addresses)
     if parts.scheme == "http" and not on_this_machine:

@@ -28,6 +28,7 @@ IPV6_CUSTOMER_BITS = 64
 
 class RateExceeded(Problem):
     code, status, title = "request.too_many", 429, "Too many requests; slow down"
+    retry_after = 60
 
 
 class NotCounted(Exception):

@@ -306,6 +306,8 @@ def connect(config: Mapping) -> Single | Cluster:
     if config["REDIS_SENTINELS"]:
         guards = Sentinel(config["REDIS_SENTINELS"], sentinel_kwargs=options, connection_class=MasterConnection)
         return Single(guards.master_for(config["REDIS_SENTINEL_MASTER"], **pooled, **password))
+    if config["REDIS_URL"].startswith("rediss://") and not config["REDIS_TLS_VERIFY"]:
+        pooled |= {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return Single(_client(redis.ConnectionPool.from_url(config["REDIS_URL"], **pooled)))
 
 

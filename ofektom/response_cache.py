@@ -2,8 +2,11 @@
 
 A request that carries credentials is neither answered from here nor kept, and what may be kept is only what the view
 has called public. So there is no answer of somebody's that could reach somebody else.
+
+nginx in front is told to keep such an answer for what remains of the same time, so that it does not begin anew there.
 """
 
+import time
 from typing import NamedTuple
 
 from flask import Flask, Response, current_app, g, request
@@ -41,10 +44,13 @@ class CachingMiddleware:
         if place is None:
             return None
         match get_cache().get(place.key):
-            case {"body": str(body), "headers": list(headers)}:
+            case {"body": str(body), "headers": list(headers), "made": int(made) | float(made)}:
                 answer = http.Answer(body.encode(), 200, [*map(tuple, headers), (HEADER, "HIT")])
+                answer.make_conditional(request)
+                age = max(0, time.time() - made)  # the clock of another instance may be ahead of ours
+                http.let_proxy_keep(answer, max(0, int(place.life - age)))
                 metrics.cache_looked_up("response", hit=True)
-                return answer.make_conditional(request)
+                return answer
         metrics.cache_looked_up("response", hit=False)
         g.response_place = place
         return None
@@ -55,7 +61,9 @@ class CachingMiddleware:
         if place is None or response.status_code != 200 or not response.cache_control.public:
             return response
         headers = [(name, response.headers[name]) for name in KEPT_HEADERS if name in response.headers]
-        get_cache().set(place.key, {"body": response.get_data(as_text=True), "headers": headers}, ttl=place.life)
+        kept = {"body": response.get_data(as_text=True), "headers": headers, "made": time.time()}
+        get_cache().set(place.key, kept, ttl=place.life)
+        http.let_proxy_keep(response, place.life)
         response.headers[HEADER] = "MISS"
         return response
 

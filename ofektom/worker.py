@@ -1,118 +1,122 @@
-"""`flask deliver`: what passes on the outbox's rows and sends what is to be sent, beside the web processes.
+"""gunicorn's gevent worker, but one that leaves without cutting anybody off.
 
-One thread passes on, and each channel has a thread of its own: a receiver that takes its time holds up nobody on
-another channel. Any number of these processes may run.
+gunicorn's own closes its listener at once: who has connected and was not accepted yet is reset; while new workers boot
+nobody is accepted; and connections that lie idle keep it until it is killed. This one first serves on, and ends each
+connection with the answer to its next request, until there is nobody left to whom it could do harm.
+
+The master imports this, and keeps it when HUP brings its workers new code: only a restart changes it.
 """
 
-import logging
-import signal
-import threading
-from collections.abc import Callable
-from datetime import timedelta
+import time
+from contextlib import suppress
+from functools import partial
+from types import SimpleNamespace
 
-import click
-from flask import Flask, current_app
-from flask.cli import with_appcontext
+import gevent
+from gevent.server import StreamServer
+from gunicorn.workers.ggevent import GeventWorker
 
-from ofektom import deliveries, discovery, outbox
-from ofektom.deliveries import Later, Never, Outcome
-
-log = logging.getLogger(__name__)
-
-IDLE_SECONDS = 1
-TROUBLED_SECONDS = 5
-Sender = Callable[[dict], Outcome]
+POLL_SECONDS = 0.1
+# Between its connection and the first byte of its request a client on the same continent needs less.
+ARRIVAL_SECONDS = 2
+# Of graceful_timeout, what is kept for requests in hand (REQUEST_DEADLINE_SECONDS), for those about to arrive, and for
+# the two loops of gunicorn that look once a second.
+RESERVED_SECONDS = 8 + ARRIVAL_SECONDS + 2
 
 
-def listeners() -> list[outbox.Listener]:
-    """What every slice does with a row of the outbox."""
-    return [listen for module in discovery.find_slices().values() for listen in getattr(module, "LISTENERS", ())]
+class Waiting(gevent.Timeout):
+    """The wait for a connection's next request: ends without one after `seconds`, or when it is made to."""
+
+    def __init__(self, seconds: float, others: set):
+        super().__init__(seconds, False)
+        self.others = others
+
+    def __enter__(self):
+        self.greenlet = gevent.getcurrent()
+        self.others.add(self)
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        self.others.discard(self)
+        return super().__exit__(*error)
+
+    def expire(self) -> None:
+        """End it. Only for the hub to call: anywhere else the request might arrive first, and be cut off instead."""
+        if self in self.others:
+            self._on_expiration(self.greenlet, self)
 
 
-def senders() -> dict[str, Sender]:
-    """Who sends what, by channel."""
-    return {name: send for m in discovery.find_slices().values() for name, send in getattr(m, "SENDERS", {}).items()}
+class Door(StreamServer):
+    """Accepts a worker's connections."""
+
+    # A worker that takes several at a time takes more than its share.
+    max_accept = 1
+
+    def __init__(self, listener, *, worker: "Worker", **options):
+        self.worker = worker
+        super().__init__(listener, **options)
+
+    def close(self) -> None:
+        """Close when the worker may go, and take in who has connected by then: closing would reset them.
+
+        Between the last look and the closing nothing else of this process runs.
+        """
+        if self.started:
+            self.worker.serve_on()
+        with suppress(OSError):
+            while not self.closed and (taken := self.do_read()):
+                self.do_handle(*taken)
+        super().close()
+        self.worker.part_with_the_idle()
 
 
-def pass_on() -> bool:
-    """Pass on some rows of the outbox; returns whether there were any."""
-    return outbox.pass_on(listeners()) > 0
+class Worker(GeventWorker):
+    """Serves until it is told to stop or has served its number of requests, and then for as long as it is needed."""
 
+    # Shared with the master and the other workers: the age of the youngest that was forked, and of the youngest that
+    # serves, or has died without (conf/gunicorn.py). gunicorn numbers its workers as it forks them.
+    ages = (0, 0)
 
-def deliver_one(channel: str, send: Sender) -> bool:
-    """Send the next delivery of a channel that is due, if there is one; returns whether there was."""
-    claimed = deliveries.claim(channel)
-    if claimed is None:
-        return False
-    state = deliveries.settle(claimed, _send(claimed, send))
-    facts = {"channel": channel, "delivery": claimed["id"], "attempt": claimed["attempts"], "state": state}
-    log.info("delivery %s", "left to another worker" if state is None else state.value, extra=facts)
-    return True
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.early: set = set()  # greenlets of connections from before it was told to stop
+        self.waiting: set[Waiting] = set()
 
+    def server_class(self, listener, *, spawn, application, log, handler_class, environ, **tls) -> Door:
+        """What accepts; gunicorn calls a class of that name, if there is one."""
+        # A connection whose turn comes after the door was closed asks for the address, which a closed socket has not.
+        address = listener.getsockname()
+        door = SimpleNamespace(getsockname=lambda: address)
+        return Door(listener, worker=self, handle=partial(self.handle, door), spawn=spawn, **tls)
 
-def _send(claimed: dict, send: Sender) -> Outcome:
-    if claimed["expired"]:
-        return Never("its time is over")
-    if claimed["attempts"] > deliveries.MOST_ATTEMPTS:
-        return Never("workers have died over it")
-    try:
-        return send(claimed)
-    except Exception as error:
-        log.exception("a delivery failed", extra={"delivery": claimed["id"]})
-        return Later(f"a mistake of ours: {type(error).__name__}")
-
-
-def deliver_all() -> None:
-    """Pass on and send everything that is due now."""
-    while pass_on():
-        pass
-    for channel, send in senders().items():
-        while deliver_one(channel, send):
-            pass
-
-
-def _work(app: Flask, stop: threading.Event, step: Callable[[], bool]) -> None:
-    while not stop.is_set():
-        pause = TROUBLED_SECONDS
+    def handle(self, listener, client, addr) -> None:
+        """Serve a connection to its end."""
+        connection = gevent.getcurrent()
+        if self.alive:
+            self.early.add(connection)
         try:
-            with app.app_context():
-                pause = 0 if step() else IDLE_SECONDS
-        except Exception as error:
-            log.warning("cannot deliver at the moment: %s", type(error).__name__)
-        stop.wait(pause)
+            super().handle(listener, client, addr)
+        finally:
+            self.early.discard(connection)
 
+    def timeout_ctx(self) -> Waiting:
+        """The bound on the wait for a request."""
+        return Waiting(self.cfg.keepalive, self.waiting)
 
-@click.command("deliver")
-@click.option("--once", is_flag=True, help="Send what is due and end, instead of going on until told to stop.")
-@with_appcontext
-def deliver(once: bool) -> None:
-    """Tell people and programs what happened: by SMS, e-mail, in the application and by webhook."""
-    if once:
-        deliver_all()
-        return
-    app, stop = current_app._get_current_object(), threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stop.set())
-    steps = [pass_on, *((lambda c=channel, s=send: deliver_one(c, s)) for channel, send in senders().items())]
-    threads = [threading.Thread(target=_work, args=(app, stop, step)) for step in steps]
-    for thread in threads:
-        thread.start()
-    log.info("delivering")
-    for thread in threads:
-        thread.join()  # each ends what it has begun, which takes no longer than a call may
-    log.info("stopped")
+    def serve_on(self) -> None:
+        """Accept and answer until the early connections have ended and those forked since serve, if there is time.
 
+        While `alive` is false each answer closes its connection. A proxy closes those it does not use by itself.
+        """
+        ends = time.monotonic() + self.cfg.graceful_timeout - RESERVED_SECONDS
+        while time.monotonic() < ends and (self.early or self.ages[1] < self.ages[0]):
+            self.notify()
+            gevent.sleep(POLL_SECONDS)
 
-@click.command("deliveries")
-@click.option("--again", multiple=True, metavar="CHANNEL", help="Try what was given up on this channel anew.")
-@click.option("--hours", default=24, show_default=True, help="How far back --again goes.")
-@with_appcontext
-def show_deliveries(again: tuple[str, ...], hours: int) -> None:
-    """Show how much waits to be sent and what was given up last, or try the latter anew."""
-    if again:
-        click.echo(f"{deliveries.try_again(list(again), timedelta(hours=hours))} deliveries are tried anew")
-        return
-    click.echo(" ".join(f"{channel}: {rows} waiting" for channel, rows in deliveries.waiting().items()) or "all sent")
-    for row in deliveries.dead(50):
-        ended, name = row["ended_at"].isoformat(timespec="seconds"), f"business {row['business_id']}, {row['id']}"
-        click.echo(f"{ended} {row['channel']} {row['topic']} ({name}): {row['error']}, {row['attempts']} attempts")
+    def part_with_the_idle(self) -> None:
+        """Close the connections on which no request comes."""
+        ends = time.monotonic() + ARRIVAL_SECONDS
+        while time.monotonic() < ends and self.waiting:
+            gevent.sleep(POLL_SECONDS)
+        for one in self.waiting:
+            gevent.get_hub().loop.run_callback(one.expire)

@@ -1,5 +1,6 @@
 """The suite's servers and its cast: a real PostgreSQL, the application on it, and the people of two businesses."""
 
+import itertools
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -111,3 +112,15 @@ def calendar(app) -> Iterator[Calendar]:
     before = app.config["CLOCK_OFFSET"]
     yield Calendar(app)
     app.config["CLOCK_OFFSET"] = before
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """Say how much was asked in all, by whichever process: numbers are summed, of pairs the greatest is shown."""
+    found: dict[str, list] = {}
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "teardown":
+            for name, value in report.user_properties:
+                found.setdefault(name, []).append(value)
+    for name, values in sorted(found.items()):
+        total = sum(values) if isinstance(values[0], int) else max(map(tuple, values))
+        terminalreporter.write_line(f"{name} {total}")

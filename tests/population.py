@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
 
-from tests.population_sql import NEWS, PEOPLE, RECORDS, SAVINGS, SIGN_INS, TURNOVER
+from tests.population_sql import EXPENSES, NEWS, PEOPLE, RECORDS, SAVINGS, SIGN_INS, TURNOVER
 
 TABLES = (
     "businesses",
@@ -28,6 +28,10 @@ TABLES = (
     "payment_accounts",
     "payment_requests",
     "payment_approvals",
+    "expenses",
+    "expense_cards",
+    "expense_card_incomes",
+    "expense_items",
     "audit_events",
     "audit_seals",
     "sessions",
@@ -56,7 +60,8 @@ class Size:
     """How much there is. `accounts` savings accounts over all businesses, each begun one with `days` markings.
 
     Of the accounts of a business 40 % are closed, 50 % in progress and 10 % not begun, oldest first; four customers
-    have five accounts; an agent or sub-agent has about 40 customers.
+    have five accounts, every fourth keeps two expense cards; an agent or sub-agent has about 40 customers, and eight
+    expenses a day.
     """
 
     businesses: int = 4
@@ -107,7 +112,7 @@ def populate(
     indexes = connection.execute(_INDEXES, {"tables": list(TABLES)}).all()
     for index in indexes:
         connection.execute(text(f'DROP INDEX "{index.indexname}"'))
-    for statement in (*PEOPLE, *SAVINGS, *TURNOVER, *RECORDS, *SIGN_INS, *NEWS):
+    for statement in (*PEOPLE, *SAVINGS, *TURNOVER, *RECORDS, *EXPENSES, *SIGN_INS, *NEWS):
         connection.execute(text(statement), values)
     for index in indexes:
         connection.execute(text(index.indexdef))

@@ -116,6 +116,17 @@ SAVINGS = (
         FROM cards c JOIN people p ON p.id = c.customer_id WHERE :days > 2
     ) wanted WHERE status IS NOT NULL
     """,
+    # Of a hundred expenses of a collector one waits for approval and one was refused.
+    """
+    CREATE TEMP TABLE spendings ON COMMIT DROP AS
+    SELECT row_number() OVER (ORDER BY day, p.id, e) AS id, p.business_id, p.id AS spender_id, day,
+        day + time '15:00' + make_interval(mins => e) AS at, 100 + e AS amount,
+        (ARRAY['fuel', 'transport', 'airtime', 'levies', 'other'])[1 + e % 5] AS category,
+        CASE (p.n + e * 13 + d * 7) % 100 WHEN 0 THEN 'requested' WHEN 1 THEN 'rejected' ELSE 'posted' END AS status
+    FROM people p, generate_series(0, :days - 1) d, generate_series(0, 7) e,
+        LATERAL (SELECT current_date - CAST(:days AS int) + d AS day) days
+    WHERE p.role IN ('agent', 'sub_agent')
+    """,
 )
 
 # The ledger: `acts` are entries of one movement each, in the order of time, and so entry and posting share an id.
@@ -155,6 +166,8 @@ TURNOVER = (
             at + interval '2 hours', 5, id, business_id, amount, 'payout_hold', 0,
             CASE method WHEN 'cash' THEN 'business_cash' ELSE 'bank' END, 0
         FROM wishes WHERE status = 'paid'
+        UNION ALL SELECT business_id, 'expense.posted', 'expense:' || id, 0, at, 6, id, spender_id, amount,
+            'expenses', 0, 'agent_cash', spender_id FROM spendings WHERE status = 'posted'
     ) all_acts
     """,
     "CREATE INDEX ON acts (kind, origin)",
@@ -231,6 +244,34 @@ RECORDS = (
     INSERT INTO payment_approvals (business_id, id, request_id, requested_by_id, approver_id, at)
     SELECT business_id, id, id, customer_id, business_id, at + interval '1 hour'
     FROM wishes WHERE status IN ('approved', 'paid') ORDER BY id
+    """,
+)
+
+EXPENSES = (
+    """
+    INSERT INTO expenses (business_id, id, spender_id, paid_from, category, amount, note, status, needs_approval,
+        business_day, at, entry_id, decided_by_id, decided_at, reason)
+    SELECT s.business_id, s.id, s.spender_id, 'agent_cash', s.category, s.amount, 'For the day', s.status,
+        s.status <> 'posted', s.day, s.at, a.id, CASE s.status WHEN 'rejected' THEN s.business_id END,
+        CASE s.status WHEN 'rejected' THEN s.at END, CASE s.status WHEN 'rejected' THEN 'too dear' END
+    FROM spendings s LEFT JOIN acts a ON a.kind = 'expense.posted' AND a.origin = s.id ORDER BY s.id
+    """,
+    """
+    INSERT INTO expense_cards (business_id, id, customer_id, name, income, spent, created_at)
+    SELECT business_id, row_number() OVER (ORDER BY card, id), id, 'Budget ' || card, 100000, 30000, created_at
+    FROM people, generate_series(1, 2) card WHERE role = 'customer' AND n % 4 = 0
+    """,
+    """
+    INSERT INTO expense_card_incomes (business_id, id, card_id, amount, source, created_by_id, at)
+    SELECT business_id, row_number() OVER (ORDER BY n, id), id, 50000, 'trade', customer_id, created_at
+    FROM expense_cards, generate_series(1, 2) n
+    """,
+    """
+    INSERT INTO expense_items (business_id, id, card_id, name, category, planned_amount, spent_amount, created_at,
+        spent_at)
+    SELECT business_id, row_number() OVER (ORDER BY n, id), id, 'Rice', 'food', 15000, CASE WHEN n < 3 THEN 15000 END,
+        created_at, CASE WHEN n < 3 THEN created_at END
+    FROM expense_cards, generate_series(1, 3) n
     """,
 )
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from flask import Flask
 
-from ofektom import worker
+from ofektom import delivering
 from ofektom.database import verb
 from ofektom.extensions import db
 from ofektom.outbox import OutboxRow
@@ -18,7 +18,7 @@ def tell_everybody(app: Flask, business_id: int) -> None:
     @verb
     def pass_on() -> None:
         for row in db.session.execute(db.select(OutboxRow.__table__).where(mine).order_by("id")).mappings().all():
-            for listen in worker.listeners():
+            for listen in delivering.listeners():
                 listen(dict(row))
         db.session.execute(db.delete(OutboxRow).where(mine))
 

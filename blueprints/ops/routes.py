@@ -1,11 +1,12 @@
 """/health, /livez, /readyz, /metrics, /docs and the OpenAPI document."""
 
 import time
+from importlib.metadata import version as version_of
 from pathlib import Path
 
 import flask_swagger_ui
 import orjson
-from flask import current_app, render_template, send_from_directory
+from flask import current_app, render_template
 
 from blueprints.ops import queries, schemas
 from ofektom import caching, database, http, metrics, openapi
@@ -14,9 +15,8 @@ from ofektom.views import OtherAnswer, Slice
 
 bp = Slice("ops", __name__, root="", template_folder="templates")
 
-ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
+ASSETS = http.Assets(Path(flask_swagger_ui.__file__).parent / "dist", version_of("flask-swagger-ui"))
 FIVE_MINUTES = 300
-A_DAY = 86_400
 
 
 UNHEALTHY = OtherAnswer(503, "application/json", schemas.HealthOut())
@@ -71,10 +71,10 @@ def openapi_document():
 @bp.get("/docs", access=PUBLIC)
 def docs():
     """A page to read the API on and try it."""
-    return current_app.make_response(render_template("docs.html"))
+    return current_app.make_response(render_template("docs.html", version=ASSETS.version))
 
 
-@bp.get("/docs/assets/<name>", access=PUBLIC)
-def docs_asset(name):
+@bp.get("/docs/assets/<version>/<name>", access=PUBLIC)
+def docs_asset(version, name):
     """The scripts and styles of the page."""
-    return send_from_directory(ASSETS, name, max_age=A_DAY)
+    return ASSETS.send(version, name)

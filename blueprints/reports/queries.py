@@ -107,6 +107,32 @@ _INVARIANTS = {
             (s.state = 'paid_out' AND a.balance <> 0) OR (s.state = 'not_started' AND paid.n > 0)
             OR (s.ended_on IS NOT NULL AND s.state NOT IN ('completed', 'paid_out')))
     """,
+    "an expense has moved its amount out of its pot": """
+        SELECT x.id FROM expenses x WHERE x.business_id = :business_id AND x.entry_id IS NOT NULL AND NOT EXISTS (
+            SELECT FROM ledger_postings p
+            JOIN ledger_accounts s ON s.business_id = p.business_id AND s.id = p.source_id
+            JOIN ledger_accounts d ON d.business_id = p.business_id AND d.id = p.destination_id
+            WHERE p.business_id = x.business_id AND p.entry_id = x.entry_id AND p.amount = x.amount
+              AND s.kind = 'expenses' AND d.kind = x.paid_from
+              AND d.owner_id = CASE x.paid_from WHEN 'agent_cash' THEN x.spender_id ELSE 0 END)
+    """,
+    "an expense taken back has been reversed, and no other": """
+        SELECT x.id FROM expenses x WHERE x.business_id = :business_id AND x.entry_id IS NOT NULL
+        AND (x.status = 'reversed') <> EXISTS (
+            SELECT FROM ledger_entries e WHERE e.business_id = x.business_id AND e.reverses_id = x.entry_id)
+    """,
+    "the expenses account is the sum of the expenses": """
+        SELECT a.id FROM ledger_accounts a WHERE a.business_id = :business_id AND a.kind = 'expenses'
+        AND a.balance <> (SELECT coalesce(-sum(x.amount), 0) FROM expenses x
+                          WHERE x.business_id = a.business_id AND x.status = 'posted')
+    """,
+    "an expense card's sums are those of its incomes and items": """
+        SELECT c.id FROM expense_cards c WHERE c.business_id = :business_id AND (c.income, c.spent) <> (
+            (SELECT coalesce(sum(i.amount), 0) FROM expense_card_incomes i
+             WHERE i.business_id = c.business_id AND i.card_id = c.id),
+            (SELECT coalesce(sum(i.spent_amount), 0) FROM expense_items i
+             WHERE i.business_id = c.business_id AND i.card_id = c.id))
+    """,
     "savings and holds cannot go below zero, nor a bag above": """
         SELECT a.id FROM ledger_accounts a WHERE a.business_id = :business_id AND (
             (a.kind IN ('savings', 'payout_hold') AND a.floor IS DISTINCT FROM 0)

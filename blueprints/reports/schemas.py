@@ -28,7 +28,7 @@ class FourPotsOut(Schema):
     income = fields.Integer()
     commission_payable = fields.Integer()
     over_short = fields.Integer()
-    expenses = fields.Integer()
+    expenses = fields.Integer(metadata={"description": "what was spent, below zero"})
     covered = fields.Integer(metadata={"description": "what the pots hold for customers"})
     difference = fields.Integer(metadata={"description": "liabilities less what is covered: 0"})
 

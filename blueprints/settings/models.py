@@ -13,11 +13,19 @@ from sqlalchemy import (
     String,
     false,
     func,
+    text,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from blueprints.settings.rules import ALL_WEEK, MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned
+from blueprints.settings.rules import (
+    ALL_WEEK,
+    EXPENSE_APPROVAL_ABOVE,
+    MAX_CYCLE_DAYS,
+    CommissionKind,
+    CycleKind,
+    Earned,
+)
 from ofektom.extensions import db
 from ofektom.identity import one_of, tenant_id
 from ofektom.money import BASIS_POINTS, MAX_AMOUNT
@@ -42,6 +50,10 @@ class BusinessSettings(db.Model):
     two_approvers_above: Mapped[int | None] = mapped_column(BigInteger)
     partial_payouts: Mapped[bool] = mapped_column(default=True)
     cooldown_hours: Mapped[int] = mapped_column(SmallInteger, default=24)
+    # Minor units; what a member of staff spends above it waits for somebody else's approval. None: nothing does.
+    expense_approval_above: Mapped[int | None] = mapped_column(
+        BigInteger, default=EXPENSE_APPROVAL_ABOVE, server_default=text(str(EXPENSE_APPROVAL_ABOVE))
+    )
     # Whether anybody may read the business's name and where it collects.
     public_page: Mapped[bool] = mapped_column(default=False, server_default=false())
     sms: Mapped[bool] = mapped_column(default=True, server_default=true())
@@ -58,6 +70,7 @@ class BusinessSettings(db.Model):
         CheckConstraint(f"agent_share BETWEEN 0 AND {BASIS_POINTS}", name="agent_share"),
         CheckConstraint(one_of("cycle_kind", CycleKind), name="cycle_kind"),
         CheckConstraint(f"cycle_days BETWEEN 1 AND {MAX_CYCLE_DAYS}", name="cycle_days"),
+        CheckConstraint(f"expense_approval_above BETWEEN 0 AND {MAX_AMOUNT}", name="expense_approval_above"),
         CheckConstraint(f"weekdays BETWEEN 1 AND {ALL_WEEK}", name="weekdays"),
         CheckConstraint("sms_sender ~ '^[A-Za-z0-9 ]{3,11}$'", name="sms_sender"),
         CheckConstraint("quiet_from BETWEEN 0 AND 23 AND quiet_until BETWEEN 0 AND 23", name="quiet_hours"),

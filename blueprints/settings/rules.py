@@ -7,6 +7,7 @@ from ofektom.errors import Problem
 
 ALL_WEEK = 0b1111111  # bit 0 is Monday
 MAX_CYCLE_DAYS = 366
+EXPENSE_APPROVAL_ABOVE = 1_000_000  # minor units, unless a business says otherwise: 10 000 naira
 PUBLIC_PAGE = "/api/v1/public/businesses/{}"
 
 

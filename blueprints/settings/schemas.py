@@ -40,6 +40,11 @@ class SettingsIn(Schema):
     backdating_days = Whole(low=0, high=31, metadata={"description": "days; further back needs an admin"})
     reversal_minutes = Whole(low=0, high=1440, metadata={"description": "minutes; later needs an admin"})
     two_approvers_above = Amount(allow_none=True)
+    expense_approval_above = Amount(
+        low=0,
+        allow_none=True,
+        metadata={"description": "minor units; a larger expense needs somebody else's approval; null: none does"},
+    )
     partial_payouts = StrictBoolean()
     cooldown_hours = Whole(low=0, high=720, metadata={"description": "hours a new payment account waits"})
     public_page = StrictBoolean(metadata={"description": "show name and units to anybody, at /public/businesses/{id}"})
@@ -66,6 +71,7 @@ class SettingsOut(Schema):
     backdating_days = fields.Integer()
     reversal_minutes = fields.Integer()
     two_approvers_above = fields.Integer(allow_none=True)
+    expense_approval_above = fields.Integer(allow_none=True)
     partial_payouts = fields.Boolean()
     cooldown_hours = fields.Integer()
     public_page = fields.Boolean()

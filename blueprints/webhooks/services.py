@@ -1,5 +1,6 @@
 """Verbs on webhooks; and what is made of the outbox's rows for them, and how a call is made."""
 
+import contextlib
 import secrets
 import time
 
@@ -35,8 +36,17 @@ def add(*, actor: Actor, url: str, events: list[str]) -> dict:
 
     Raises UrlRefused, TooManyWebhooks.
     """
-    outgoing.resolve(outgoing.check_url(url))  # before the transaction: it may take a while
+    _check(url)
     return _add(actor=actor, url=url, events=events)
+
+
+def _check(url: str) -> None:
+    """Raise UrlRefused, before the transaction, for it may take a while.
+
+    Web processes may have no way out, not even to ask for a name: then the worker finds out at the first call.
+    """
+    with contextlib.suppress(outgoing.UnknownHost):
+        outgoing.resolve(outgoing.check_url(url))
 
 
 @verb
@@ -63,7 +73,7 @@ def change(*, actor: Actor, webhook_id: int, changes: dict) -> dict:
     """Change url, events or is_active. Switched on, it gets what was held back. Raises NotFound, UrlRefused."""
     if "url" in changes:
         queries.webhook(actor, webhook_id)
-        outgoing.resolve(outgoing.check_url(changes["url"]))
+        _check(changes["url"])
     return _change(actor=actor, webhook_id=webhook_id, changes=changes)
 
 
@@ -162,7 +172,7 @@ def _call(found: dict, claimed: dict) -> Outcome:
     try:
         address = outgoing.resolve(outgoing.check_url(found["url"]))
         reply = outgoing.post(found["url"], body, headers, address=address, seconds=CALL_SECONDS)
-    except outgoing.UrlRefused as refused:
+    except (outgoing.UrlRefused, outgoing.UnknownHost) as refused:
         return Later(f"not called: {refused}")
     except outgoing.Unreachable as error:
         return Later(f"no answer: {error}")

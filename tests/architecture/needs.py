@@ -15,6 +15,8 @@ from blueprints.auth import queries as sign_ins
 from blueprints.auth import services as signing
 from blueprints.commissions import queries as charges
 from blueprints.commissions import services as charging
+from blueprints.expenses import queries as spending
+from blueprints.expenses.models import ExpenseCard, ExpenseItem
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
 from blueprints.notifications import queries as telling
@@ -79,6 +81,22 @@ def _requests(actor: Actor = ADMIN, **wanted) -> Query:
     return _listed("payments", payments.requests, wanted, actor)
 
 
+def _expenses(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("expenses", spending.expenses, wanted, actor, **({"since": None, "until": None} | wanted))
+
+
+def _cards(actor: Actor = ADMIN, **wanted) -> Query:
+    return _listed("expenses", spending.cards, wanted, actor, **({"customer_id": None} | wanted))
+
+
+def _of_a_card(function: Callable, **more) -> Query:
+    return Query(f"expenses.queries.{function.__name__}()", lambda: function(ADMIN, _latest_id(ExpenseCard), **more))
+
+
+def _latest_id(model) -> int:
+    return db.session.scalar(select(func.max(model.id)).where(model.business_id == 1))
+
+
 def _commissions(actor: Actor = ADMIN, **wanted) -> Query:
     return _listed("commissions", charges.commissions, wanted, actor, **ANY_COMMISSION)
 
@@ -97,8 +115,7 @@ def _events(**wanted) -> Query:
 
 
 def _latest_collection():
-    latest = select(func.max(Collection.id)).where(Collection.business_id == 1)
-    return collecting.collection(ADMIN, db.session.scalar(latest))
+    return collecting.collection(ADMIN, _latest_id(Collection))
 
 
 def _give_back():
@@ -143,6 +160,9 @@ PERIOD = Query(
     "commissions.queries.statement(since=, until=)",
     lambda: charges.statement(ADMIN, AGENT.membership_id, since=LATELY, until=LATELY, **FIRST),
 )
+OUTLAYS = Query(
+    "expenses.queries.totals()", lambda: spending.totals(ADMIN, since=LATELY, until=LATELY, spender_id=None)
+)
 SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
 CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
 CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
@@ -174,6 +194,15 @@ NEEDS: dict[str, list[Query]] = {
     "ix_deliveries_due": [CLAIM],
     "ix_deliveries_ended_at": [DEAD, Query("ofektom.deliveries.forget()", deliveries.forget)],
     "ix_deliveries_lane": [CLAIM],
+    "ix_expense_card_incomes_business_id_card_id_id": [_of_a_card(spending.incomes, **FIRST)],
+    "ix_expense_cards_business_id_customer_id_id": [_cards(customer_id=CUSTOMER_ID)],
+    "ix_expense_items_business_id_card_id_id": [
+        _of_a_card(spending.card),
+        _of_a_card(spending.items, **FIRST, status=None, category=None),
+    ],
+    "ix_expenses_business_id_business_day_id": [OUTLAYS],
+    "ix_expenses_business_id_spender_id_id": [_expenses(spender_id=AGENT.membership_id)],
+    "ix_expenses_business_id_status_id": [_expenses(status="requested")],
     "ix_fact_changes_at": [CHANGES],
     "ix_fact_changes_xid": [CHANGES],
     "ix_idempotency_keys_created_at": [Query("ofektom.idempotency.forget()", lambda: idempotency.forget(30))],
@@ -229,6 +258,14 @@ BY_CONSTRAINT = [
     _requests(AGENT),
     _commissions(),
     _commissions(AGENT),
+    _expenses(),
+    _expenses(AGENT),
+    _expenses(category="levies"),
+    _expenses(since=LATELY, until=LATELY),
+    _cards(),
+    _cards(AGENT),
+    Query("expenses.queries.item()", lambda: spending.item(ADMIN, _latest_id(ExpenseItem))),
+    Query("expenses.queries.paid_account()", lambda: spending.paid_account(ADMIN, ACCOUNT_ID)),
     _events(),
     GIVE_BACK,
     _deliveries(),

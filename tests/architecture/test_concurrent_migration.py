@@ -24,9 +24,9 @@ NEW = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE 'ix_audit_events_bus
 
 @pytest.fixture
 def before(database_url, settings):
-    """An application on a database of its own, at the migration before."""
+    """An application on a database of its own, at the migration before; its requests' statements may take a second."""
     with separate_database(database_url, "before_0003") as url:
-        application = create_app(replace(settings, database_url=url), testing=True)
+        application = create_app(replace(settings, database_url=url, statement_timeout_ms=1000), testing=True)
         with application.app_context():
             flask_migrate.upgrade(str(MIGRATIONS), "0002")
             yield application
@@ -54,7 +54,7 @@ def scalar(query: str) -> int:
 
 
 def test_a_transaction_that_writes_holds_the_migration_up_and_nobody_else(before):
-    """Not even a migration that has waited for longer than it may wait for a lock on a table."""
+    """Not even a migration that has waited for longer than it may for a table, and than a request's statement may."""
     with connect(before) as writer, connect(before) as another:
         writer.autocommit = False
         writer.cursor().execute(WRITE)

@@ -9,7 +9,6 @@ from alembic.migration import MigrationContext
 from ofektom.app import create_app
 from ofektom.config import load_settings
 from ofektom.extensions import db
-from tests.architecture.reading import ROOT
 from tests.conftest import MIGRATIONS
 
 WITHOUT_TENANT_REFERENCE = {"audit_events", "audit_seals"}  # PLATFORM is no business; see ofektom/audit.py
@@ -51,10 +50,6 @@ def test_migrations_go_up_down_and_up_again(empty_database, settings):
         with db.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
         db.engine.dispose()
-
-
-def test_migrations_give_up_soon_when_a_lock_is_taken():
-    assert "SET LOCAL lock_timeout" in (ROOT / "migrations" / "env.py").read_text()
 
 
 def tenant_tables():

@@ -13,6 +13,7 @@ import pytest
 from flask import request
 from sqlalchemy import event
 
+from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
@@ -41,6 +42,23 @@ PINNED = {
     "businesses.units": 1,
     "commissions.commissions": 1,
     "commissions.statement": 4,
+    "expenses.add_item": 9,
+    "expenses.approve": 10,
+    "expenses.card": 1,
+    "expenses.cards": 1,
+    "expenses.expense": 1,
+    "expenses.expenses": 1,
+    "expenses.incomes": 2,
+    "expenses.items": 2,
+    "expenses.open_card": 9,
+    "expenses.open_card_of_account": 9,
+    "expenses.reject": 8,
+    "expenses.remove_item": 4,
+    "expenses.reverse": 11,
+    "expenses.spend": 9,
+    "expenses.spend_item": 8,
+    "expenses.top_up": 9,
+    "expenses.totals": 1,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -159,6 +177,7 @@ def measured(app, staff) -> Counter:
     _know_everybody(app, cast)
     with Meter(app) as meter:
         _people(cast)
+        _expenses(cast)
         account = _savings(cast)
         _payments(cast, account)
         _telling(app, cast)
@@ -272,6 +291,36 @@ def _telling(app, cast):
     ada.ok("DELETE", path)
 
 
+def _expenses(cast):
+    ada, bola, chidi, funke = cast.ada, cast.bola, cast.chidi, cast.funke
+    paid = cast.open_account(funke, cycle_days=2)
+    cast.mark(paid, days=2)
+    ada.ok("PATCH", "/settings", {"expense_approval_above": 1_000})
+    small, large = ({"amount": amount, "category": "fuel", "note": "x"} for amount in (1_000, 1_001))
+    asked = chidi.ok("POST", "/expenses", large)
+    ada.ok("POST", f"/expenses/{asked['id']}/reject", {"reason": "x"})
+    asked = chidi.ok("POST", "/expenses", large)
+    bola.ok("POST", f"/expenses/{asked['id']}/approve")
+    spent = chidi.ok("POST", "/expenses", small)
+    ada.ok("POST", f"/expenses/{spent['id']}/reversal", {"reason": "x"})
+    for path in ("/expenses", "/expenses/totals?since=2000-01-01&until=2100-12-31", f"/expenses/{spent['id']}"):
+        ada.ok("GET", path)
+    request = funke.ok("POST", "/payments", {"account_id": paid["id"]})
+    ada.ok("POST", f"/payments/{request['id']}/approve")
+    code = funke.ok("POST", f"/payments/{request['id']}/code")["code"]
+    ada.ok("POST", f"/payments/{request['id']}/pay-cash", {"code": code})
+    funke.ok("POST", f"/savings/{paid['id']}/expense-card", {"name": "Of the savings"})
+    income, item = {"amount": 1_000, "source": "x"}, {"name": "x", "category": "food", "amount": 500}
+    card = funke.ok("POST", "/expense-cards", income | {"name": "Of other income"})["id"]
+    funke.ok("POST", f"/expense-cards/{card}/incomes", income)
+    plan, dropped = (funke.ok("POST", f"/expense-cards/{card}/items", item | {"planned": True})["id"] for _ in range(2))
+    funke.ok("POST", f"/expense-items/{plan}/spend")
+    funke.ok("DELETE", f"/expense-items/{dropped}")
+    funke.ok("POST", f"/expense-cards/{card}/items", item)
+    for path in ("", f"/{card}", f"/{card}/incomes", f"/{card}/items"):
+        ada.ok("GET", f"/expense-cards{path}")
+
+
 def _reads(cast, account):
     for path in (
         "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
@@ -283,8 +332,8 @@ def _reads(cast, account):
     collection = cast.ada.ok("GET", "/collections?limit=1")["items"][0]
     cast.ada.ok("GET", f"/collections/{collection['id']}")
     cast.ada.ok("GET", f"/receipts/{collection['check_code']}")
-    of_the_service = "/health /livez /readyz /metrics /docs /docs/assets/swagger-ui.css /api/v1/openapi.json /banks"
-    for path in of_the_service.split():
+    asset = f"/docs/assets/{ASSETS.version}/swagger-ui.css"
+    for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
         assert cast.ada.get(path).status == 200
 
 

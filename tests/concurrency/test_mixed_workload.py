@@ -17,6 +17,7 @@ REASON = {"reason": "a busy day"}
 @pytest.fixture(scope="module")
 def accounts(cast) -> list[dict]:
     """Plans of several kinds under two collectors, some with commission at the end of a cycle, one for a target."""
+    cast.ada.ok("PATCH", "/settings", {"expense_approval_above": 1_000})
     return [open_one(cast, *choice) for choice in CHOICES]
 
 
@@ -48,6 +49,7 @@ class Worker:
         """Act until the time is over."""
         end = time.monotonic() + SECONDS
         acts = [self.mark] * 6 + [self.reverse] * 3 + [self.ask] * 4 + [self.decide] * 5 + [self.pay] * 3
+        acts += [self.spend] * 2 + [self.judge] * 2
         while time.monotonic() < end:
             self.random.choice([*acts, self.hand_over])()
 
@@ -93,6 +95,14 @@ class Worker:
         if found and found["status"] == "approved":
             said = self.say(f"/payments/{found['id']}/code", by=self.cast.customers[found["customer_id"]])
             self.say(f"/payments/{found['id']}/pay-cash", {"code": said.get("code", "000000")})
+
+    def spend(self) -> None:
+        self.say("/expenses", {"amount": self.random.randrange(1, 2_000), "category": "fuel", "note": "petrol"})
+
+    def judge(self) -> None:
+        step = self.random.choice(["approve", "reject", "reversal"])
+        if found := self.newest("/expenses"):
+            self.say(f"/expenses/{found['id']}/{step}", None if step == "approve" else REASON)
 
     def hand_over(self) -> None:
         one, two = self.random.sample([self.cast.chidi, self.cast.emeka], 2)

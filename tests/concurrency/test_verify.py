@@ -26,6 +26,10 @@ PARTS = "a commission's parts went to its collector and to the business"
 STATE = "an account's state says what has happened on it"
 BOUNDS = "savings and holds cannot go below zero, nor a bag above"
 DAY = "an entry is booked on the day on which it was made"
+SPENT = "an expense has moved its amount out of its pot"
+SPENT_BACK = "an expense taken back has been reversed, and no other"
+OUTLAYS = "the expenses account is the sum of the expenses"
+BUDGET = "an expense card's sums are those of its incomes and items"
 RUNNING = "a posting carries the balances it led to"
 
 # What a master of the database does, and the sentences that are then not true.
@@ -67,6 +71,22 @@ CORRUPTION = {
         "UPDATE ledger_postings SET source_balance = source_balance - 1 WHERE {mine} AND entry_id = {entry}",
         {RUNNING},
     ),
+    "an expense is put on somebody else": (
+        "UPDATE expenses SET spender_id = {admin} WHERE {mine} AND id = {expense}",
+        {SPENT},
+    ),
+    "an expense is called smaller": (
+        "UPDATE expenses SET amount = amount - 1 WHERE {mine} AND id = {expense}",
+        {SPENT, OUTLAYS},
+    ),
+    "an expense is called taken back": (
+        "UPDATE expenses SET status = 'reversed', reversed_by_id = {admin}, reason = 'x' "
+        "WHERE {mine} AND id = {expense}",
+        {SPENT_BACK, OUTLAYS},
+    ),
+    "an expense vanishes": ("DELETE FROM expenses WHERE {mine} AND id = {expense}", {OUTLAYS}),
+    "an item of an expense card vanishes": ("DELETE FROM expense_items WHERE {mine}", {BUDGET}),
+    "an expense card grows": ("UPDATE expense_cards SET income = income + 1 WHERE {mine}", {BUDGET}),
     "a balance is raised": (
         "UPDATE ledger_accounts SET balance = balance + 1 WHERE {mine} AND kind = 'savings' AND owner_id = {account}",
         {BALANCE, DRIFT, ZERO},
@@ -173,8 +193,14 @@ def books(cast) -> dict:
     for request in (approved, paid):
         cast.ada.ok("POST", f"/payments/{request}/approve")
     cast.ada.ok("POST", f"/payments/{paid}/pay-transfer", {"bank_reference": "FBN-1"})
+    fuel = {"amount": 100, "category": "fuel", "note": "x"}
+    mistake, expense = (cast.chidi.ok("POST", "/expenses", fuel)["id"] for _ in range(2))
+    cast.ada.ok("POST", f"/expenses/{mistake}/reversal", {"reason": "counted twice"})
+    card = cast.funke.ok("POST", "/expense-cards", {"name": "x", "amount": 100, "source": "x"})["id"]
+    cast.funke.ok("POST", f"/expense-cards/{card}/items", {"name": "x", "category": "food", "amount": 50})
     assert_adds_up(cast.app)
     found = {"collection": marked["collection_id"], "account": account["id"], "approved": approved, "paid": paid}
+    found |= {"expense": expense, "admin": cast.ada.id}
 
     facts = {
         "marking": "SELECT min(id) FROM markings WHERE collection_id = {collection}",

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of Debian's package, which has the extensions that the embedded one lacks."""
+"""PostgreSQL servers of Debian's package, which has extensions and tools that the embedded one lacks."""
 
 import os
 import pwd
@@ -23,35 +23,58 @@ def binaries() -> Path:
     return found[-1].parent
 
 
-@contextmanager
-def debian_postgres(**settings: str) -> Iterator[str]:
-    """A throw-away server with these settings, on a Unix socket; yields its URL."""
-    home = Path(tempfile.mkdtemp(prefix="ofektom-", dir="/tmp"))  # short enough for a socket's path
-    options = {"cwd": home, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    if os.geteuid() == 0:
-        account = pwd.getpwnam(ACCOUNT)
-        os.chown(home, account.pw_uid, account.pw_gid)
-        options |= {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
-    try:
-        with _running(home, settings, options):
-            yield f"postgresql://postgres@/postgres?host={home}"
-    finally:
-        shutil.rmtree(home)
+def as_account() -> dict:
+    """How to run a program as the account that PostgreSQL runs as."""
+    if os.geteuid() != 0:
+        return {}
+    account = pwd.getpwnam(ACCOUNT)
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
-@contextmanager
-def _running(home: Path, settings: dict[str, str], options: dict) -> Iterator[None]:
-    data = home / "data"
+def give(folder: Path) -> None:
+    """Make a folder the account's."""
+    account = as_account()
+    if account:
+        os.chown(folder, account["user"], account["group"])
+
+
+def initialise(data: Path) -> None:
+    """Make the data of a new server. The folder that it is to lie in is the account's."""
     initdb = [binaries() / "initdb", "-D", data, "--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-sync"]
-    subprocess.run(initdb, check=True, **options)
-    given = {"listen_addresses": "", "unix_socket_directories": str(home), "fsync": "off"} | settings
+    subprocess.run(initdb, check=True, cwd=data.parent, stdout=subprocess.DEVNULL, **as_account())
+
+
+@contextmanager
+def serving(data: Path, **settings: str) -> Iterator[subprocess.Popen]:
+    """Run the server of `data` with these settings, on a Unix socket in the folder that `data` is in."""
+    home = data.parent
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    given = {"listen_addresses": "", "unix_socket_directories": str(home)} | settings
     server = [binaries() / "postgres", "-D", data, *(f"--{name}={value}" for name, value in given.items())]
-    process = subprocess.Popen(server, **options)
+    process = subprocess.Popen(server, cwd=home, **silent, **as_account())
     try:
-        ready = [binaries() / "pg_isready", "--quiet", "--host", home]
+        ready = [binaries() / "pg_isready", "--quiet", "--host", home, "--port", settings.get("port", "5432")]
         wait_for(lambda: process.poll() is not None or subprocess.run(ready, check=False).returncode == 0)
         assert process.poll() is None, "PostgreSQL did not start"
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGINT)  # a fast shutdown, which waits for nobody
         process.wait()
+
+
+def address(data: Path) -> str:
+    """The URL of the server of `data`."""
+    return f"postgresql://postgres@/postgres?host={data.parent}"
+
+
+@contextmanager
+def debian_postgres(**settings: str) -> Iterator[str]:
+    """A throw-away server with these settings; yields its URL."""
+    home = Path(tempfile.mkdtemp(prefix="ofektom-", dir="/tmp"))  # short enough for a socket's path
+    try:
+        give(home)
+        initialise(home / "data")
+        with serving(home / "data", **({"fsync": "off"} | settings)):
+            yield address(home / "data")
+    finally:
+        shutil.rmtree(home)

@@ -80,7 +80,7 @@ def test_it_serves_what_it_prints_and_leaves_nothing(cluster):
     assert ask(cluster.port, "/health").status == 404
     healths = [ask(cluster.first + number, "/health") for number in range(INSTANCES)]
     assert {answer.json["status"] for answer in healths} == {"healthy"}
-    for label in [f"web {cluster.first + number}" for number in range(INSTANCES)]:
+    for label in [*(f"web {cluster.first + number}" for number in range(INSTANCES)), "nginx"]:
         assert re.search(rf"^{label} +\| ", cluster.printed, re.MULTILINE), label
     cluster.process.send_signal(signal.SIGINT)
     assert cluster.process.wait(30) == 0

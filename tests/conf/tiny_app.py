@@ -3,23 +3,36 @@
 import json
 import os
 import signal
+import uuid
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import gevent
+import gevent.monkey
 
 
 def app(environ: dict, start_response: Callable) -> Iterable[bytes]:
-    """Serve one of the paths below; any other is echoed."""
+    """Serve one of the paths below; any other is echoed.
+
+    The query may ask for a `status`, for so many `seconds` to be taken, and by other names for headers of the answer.
+    """
+    asked = dict(parse_qsl(environ["QUERY_STRING"]))
+    gevent.sleep(float(asked.pop("seconds", 0)))
+    status = asked.pop("status", "200")
     serve = PATHS.get(environ["PATH_INFO"], _echo)
     body = json.dumps(serve(environ)).encode()
-    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    start_response(
+        f"{status} As Asked",
+        [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *asked.items()],
+    )
     return [body]
 
 
 def _echo(environ: dict) -> dict:
     seen = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
-    return seen | {"path": environ["PATH_INFO"], "method": environ["REQUEST_METHOD"], "pid": os.getpid()}
+    seen |= {"path": environ["PATH_INFO"], "method": environ["REQUEST_METHOD"]}
+    return seen | {"pid": os.getpid(), "made": uuid.uuid4().hex}
 
 
 def _long(_environ: dict) -> dict:
@@ -28,6 +41,12 @@ def _long(_environ: dict) -> dict:
 
 def _slow(_environ: dict) -> dict:
     gevent.sleep(0.7)
+    return {"finished": True}
+
+
+def _stuck(_environ: dict) -> dict:
+    """Hold up everything in this worker, as a long computation does."""
+    gevent.monkey.get_original("time", "sleep")(1.5)
     return {"finished": True}
 
 
@@ -48,4 +67,4 @@ def _wait_in_database(_environ: dict) -> dict:
     return {"finished": True}
 
 
-PATHS = {"/long": _long, "/slow": _slow, "/die": _die, "/wait-in-database": _wait_in_database}
+PATHS = {"/long": _long, "/slow": _slow, "/stuck": _stuck, "/die": _die, "/wait-in-database": _wait_in_database}

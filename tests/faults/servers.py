@@ -59,10 +59,9 @@ def frozen(server: psutil.Process) -> Iterator[None]:
             process.resume()
 
 
-@contextmanager
-def gunicorn(settings: Settings, url: str, port: int, output: Path, **more: str) -> Iterator[psutil.Process]:
-    """The service as it runs in production: conf/gunicorn.py with two gevent workers on a real socket."""
-    environment = {
+def environment(settings: Settings, url: str, port: int) -> dict[str, str]:
+    """What the service on `port` is told: the database at `url` and the secrets of `settings`."""
+    return os.environ | {
         "DATABASE_URL": url,
         "SECRET_KEY": settings.secret_key,
         "PIN_PEPPER": settings.pin_pepper,
@@ -71,8 +70,15 @@ def gunicorn(settings: Settings, url: str, port: int, output: Path, **more: str)
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "wsgi:app"]
-    with running(command, port, output, cwd=ROOT, env=os.environ | environment | more) as process:
+
+
+@contextmanager
+def gunicorn(
+    settings: Settings, url: str, port: int, output: Path, app: str = "wsgi:app", **more: str
+) -> Iterator[psutil.Process]:
+    """The service as it runs in production: conf/gunicorn.py with two gevent workers on a real socket."""
+    command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", app]
+    with running(command, port, output, cwd=ROOT, env=environment(settings, url, port) | more) as process:
         yield psutil.Process(process.pid)
 
 

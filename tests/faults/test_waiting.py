@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,7 @@ from ofektom.database import verb
 from ofektom.errors import DatabaseBusy
 from ofektom.extensions import db
 from tests.cast import Client
-from tests.concurrency.race import assert_adds_up, balance, scalar, together
+from tests.concurrency.race import assert_adds_up, balance, scalar, together, verify
 from tests.faults.damage import holding, trigger
 
 DEADLOCK, SERIALIZATION = "40P01", "40001"
@@ -51,6 +52,15 @@ def test_a_locked_row_is_waited_for_briefly(cast, account):
     assert balance(cast.app, cast.business_id, "savings", account["id"]) == 0
     assert cast.chidi.post(path, body, key=key).status == 201
     assert_adds_up(cast.app)
+
+
+def test_checking_the_books_may_take_longer_than_a_request_may(cast, settings):
+    patient = create_app(replace(settings, lock_timeout_ms=10_000), testing=True)
+    with ThreadPoolExecutor(1) as aside:
+        with holding(patient, "LOCK TABLE collections IN ACCESS EXCLUSIVE MODE"):
+            checked = aside.submit(verify, patient)
+            time.sleep(settings.statement_timeout_ms / 1000 + 0.4)
+        assert checked.result().exit_code == 0, checked.result().output
 
 
 def test_a_key_whose_request_does_not_end_is_still_running(cast, account):

@@ -1,4 +1,4 @@
-"""The world hostile requests are sent into, and the line that counts them."""
+"""The world hostile requests are sent into, and the count of them."""
 
 import pytest
 
@@ -7,8 +7,6 @@ from tests.isolation.people import Persona, personas
 from tests.isolation.withheld import commits_withheld
 from tests.isolation.world import World
 from tests.telling import sms_on
-
-TOTAL = pytest.StashKey[Tally]()
 
 
 @pytest.fixture(scope="package")
@@ -24,13 +22,13 @@ def people(world) -> list[Persona]:
 
 
 @pytest.fixture
-def tally(pytestconfig) -> Tally:
-    """What a test sends, added to the count of the session when it ends."""
+def tally(record_property) -> Tally:
+    """What a test sends; its counts are in the last lines of the run."""
     mine = Tally()
     yield mine
-    total = pytestconfig.stash.setdefault(TOTAL, Tally())
-    total.requests += mine.requests
-    total.slowest = max(total.slowest, mine.slowest)
+    seconds, label = mine.slowest
+    record_property("hostile: requests", mine.requests)
+    record_property("hostile: slowest", (seconds, label.encode("ascii", "backslashreplace").decode()))
 
 
 @pytest.fixture
@@ -44,12 +42,3 @@ def adversary(app, tally) -> Adversary:
 def vandal(tally) -> Adversary:
     """Somebody whose acts are kept: for what must be refused as a whole."""
     return Adversary(None, tally)
-
-
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Say how much was sent."""
-    total = config.stash.get(TOTAL, None)
-    if total:
-        seconds, label = total.slowest
-        line = f"hostile: {total.requests} requests, the slowest {seconds:.2f} s: {label}"
-        terminalreporter.write_line(line.encode("ascii", "backslashreplace").decode())

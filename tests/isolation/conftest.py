@@ -1,4 +1,4 @@
-"""The world of the matrix, and the line that counts its cells."""
+"""The world of the matrix, and the count of its cells."""
 
 import pytest
 
@@ -7,8 +7,6 @@ from tests.isolation.people import Persona, personas
 from tests.isolation.withheld import Kept, commits_withheld
 from tests.isolation.world import World
 from tests.telling import sms_on
-
-TOTAL = pytest.StashKey[Findings]()
 
 
 @pytest.fixture(scope="package")
@@ -31,17 +29,9 @@ def kept(app) -> Kept:
 
 
 @pytest.fixture
-def findings(pytestconfig) -> Findings:
-    """What a test finds, added to the count of the session when it ends."""
+def findings(record_property) -> Findings:
+    """What a test finds; its counts are in the last lines of the run."""
     found = Findings()
     yield found
-    total = pytestconfig.stash.setdefault(TOTAL, Findings())
-    total.cells += found.cells
-    total.leaks += found.leaks
-
-
-def pytest_terminal_summary(terminalreporter, config) -> None:
-    """Say how much was asked."""
-    total = config.stash.get(TOTAL, None)
-    if total:
-        terminalreporter.write_line(f"isolation: {total.cells} cells, {len(total.leaks)} leaks")
+    record_property("isolation: cells", found.cells)
+    record_property("isolation: leaks", len(found.leaks))

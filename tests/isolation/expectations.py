@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from blueprints.ops.routes import ASSETS
 from tests.isolation.people import Persona
 from tests.isolation.world import World
 
@@ -139,6 +140,11 @@ def signed_nothing(world: World) -> dict:
 
 
 WEBHOOK = path("webhook_id", "webhook")
+SPENDER = filtered_by("spender_id", "collector")
+SPENT = {"amount": 1_000, "category": "fuel", "note": "Petrol"}
+CARD = path("card_id", "expense_card")
+INCOME = {"amount": 1_000, "source": "Salary"}
+ITEM = {"name": "Rice", "category": "food", "amount": 1_000}
 OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
 
 EXPECTED: dict[str, Expected] = {
@@ -172,6 +178,29 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "expenses.add_item": Expected(MEMBERS, (CARD,), body=ITEM),
+    "expenses.approve": Expected(ADMIN, (path("expense_id", "spend_requested"),)),
+    "expenses.card": Expected(MEMBERS, (CARD,)),
+    "expenses.cards": Expected(MEMBERS, (filtered_by("customer_id", "customer"),), lists="expense_card"),
+    "expenses.expense": Expected(STAFF, (path("expense_id", "spend"),)),
+    "expenses.expenses": Expected(STAFF, (SPENDER,), lists="spend"),
+    "expenses.incomes": Expected(MEMBERS, (CARD,)),
+    "expenses.items": Expected(MEMBERS, (CARD,)),
+    "expenses.open_card": Expected(
+        MEMBERS,
+        (in_body("customer_id", "customer_kept", 422, "savings.not_a_customer"),),
+        body=INCOME | {"name": "Budget"},
+    ),
+    "expenses.open_card_of_account": Expected(
+        MEMBERS, (path("account_id", "account_paid_out"),), body={"name": "Budget"}
+    ),
+    "expenses.reject": Expected(ADMIN, (path("expense_id", "spend_requested"),), body=REASON),
+    "expenses.remove_item": Expected(MEMBERS, (path("item_id", "expense_item"),)),
+    "expenses.reverse": Expected(ADMIN, (path("expense_id", "spend"),), body=REASON),
+    "expenses.spend": Expected(STAFF, body=SPENT),
+    "expenses.spend_item": Expected(MEMBERS, (path("item_id", "expense_item"),), body={"amount": 900}),
+    "expenses.top_up": Expected(MEMBERS, (CARD,), body=INCOME),
+    "expenses.totals": Expected(STAFF, (SPENDER,), query={"since": day(-30), "until": day(1)}),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
@@ -189,7 +218,7 @@ EXPECTED: dict[str, Expected] = {
     "notifications.take_sms_report": Expected(PUBLIC, headers=signed_nothing),
     "notifications.unread_count": Expected(MEMBERS),
     "ops.docs": Expected(PUBLIC),
-    "ops.docs_asset": Expected(PUBLIC, path={"name": "swagger-ui.css"}),
+    "ops.docs_asset": Expected(PUBLIC, path={"version": ASSETS.version, "name": "swagger-ui.css"}),
     "ops.health": Expected(OPERATOR),
     "ops.live": Expected(PUBLIC),
     "ops.numbers": Expected(OPERATOR),

@@ -82,7 +82,7 @@ class Persona:
 def personas(world: World) -> list[Persona]:
     """Everybody of the matrix."""
     home, away, everything = world.home.cast, world.away.cast, tuple(world.things)
-    chidi_sees = frozenset({"chidi", "dupe", "funke", "gbenga", "hauwa", "kemi"})
+    chidi_sees = frozenset(["chidi", "dupe", "funke", "gbenga", "hauwa", "kemi", "walk_in_chidi", "walk_in_dupe"])
 
     def member(name: str, key: str, role: str, sight: set | frozenset, above: str = "", cast=home) -> Persona:
         person, business = getattr(cast, key), "home" if cast is home else "away"
@@ -105,9 +105,9 @@ def personas(world: World) -> list[Persona]:
         Persona("disabled", home.disabled, key="disabled", rejected=True, things=everything),
         Persona("deactivated member", home.former, key="former", things=everything),
         member("customer", "funke", "customer", {"funke"}, above="chidi"),
-        member("sub_agent", "dupe", "sub_agent", {"dupe", "hauwa"}, above="chidi"),
+        member("sub_agent", "dupe", "sub_agent", {"dupe", "hauwa", "walk_in_dupe"}, above="chidi"),
         member("agent", "chidi", "agent", chidi_sees),
-        member("other agent", "emeka", "agent", {"emeka", "ike", "passerby", "invited"}),
+        member("other agent", "emeka", "agent", {"emeka", "ike", "passerby", "invited", "walk_in_emeka"}),
         member("admin", "ada", "admin", EVERYBODY),
         Persona("super_admin", staff, role="super_admin", key="staff", things=everything),
         member("admin of another business", "ada", "admin", EVERYBODY, cast=away),

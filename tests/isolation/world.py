@@ -54,7 +54,8 @@ class Furnished:
         self.publishes = business == "home"
         self.cast = Cast(staff, name=self.word("Thrift", ANYBODY if self.publishes else MEMBERS))
         self.ada = self.cast.ada
-        self.ada.ok("PATCH", "/settings", {"cooldown_hours": 0, "public_page": self.publishes})
+        rules = {"cooldown_hours": 0, "expense_approval_above": 10_000, "public_page": self.publishes}
+        self.ada.ok("PATCH", "/settings", rules)
         for kind in ("business", "workplace", "public_page"):
             self.thing(kind, None, self.cast.business_id)
         self._add_units_and_holidays()
@@ -62,6 +63,7 @@ class Furnished:
         self._add_webhook()
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
             Estate(self, customer, collector)
+            Spending(self, customer, collector)
         self._tell()
 
     def word(self, what: str, readers: str, subject: str | None = None) -> str:
@@ -220,6 +222,57 @@ class Estate:
         reference = self.home.note(f"BANK-{secrets.token_hex(8)}", LINE, self.key)
         ada.ok("POST", f"/payments/{done}/pay-transfer", {"bank_reference": reference})
         ada.ok("POST", f"/payments/{refused}/reject", {"reason": self._word("Not now")})
+
+
+class Spending:
+    """What a collector spends; and the expense cards of a customer and of a neighbour of theirs who has no login."""
+
+    def __init__(self, home: Furnished, customer: str, collector: str):
+        self.home, self.key = home, collector
+        self.collector = home.person(collector)
+        self._spend("spend", 1_000)
+        self._spend("spend_requested", 11_000)
+        refused = self._spend("spend_rejected", 11_000)
+        home.ada.ok("POST", f"/expenses/{refused}/reject", {"reason": home.word("Too dear", LINE, collector)})
+        # First those that their collector keeps: a request of the collector's that succeeds is about one of these.
+        neighbour = f"walk_in_{collector}"
+        self._keep(neighbour, home.cast.add("customer", "Neighbour", parent=self.collector)["id"], by=self.collector)
+        self._keep(customer, home.person(customer).id, by=home.person(customer))
+
+    def _spend(self, kind: str, amount: int) -> int:
+        note, number = (self.home.word(what, LINE, self.key) for what in ("Spent on", "Receipt"))
+        body = {"amount": amount, "category": "fuel", "note": note, "receipt_number": number}
+        expense = self.collector.ok("POST", "/expenses", body)
+        self.home.thing(kind, self.key, expense["id"])
+        return expense["id"]
+
+    def _keep(self, key: str, customer_id: int, by: Person) -> None:
+        """A card with a plan, and a savings account that has been paid out."""
+        home = self.home
+        home.thing("customer_kept", key, customer_id)
+        words = {"name": home.word("Budget", LINE, key), "source": home.word("Income", LINE, key)}
+        card = by.ok("POST", "/expense-cards", {"customer_id": customer_id, "amount": 9_000} | words)["id"]
+        home.thing("expense_card", key, card)
+        item = {"name": home.word("Plan", LINE, key), "category": "food", "amount": 1_000, "planned": True}
+        home.thing("expense_item", key, by.ok("POST", f"/expense-cards/{card}/items", item)["id"])
+        home.thing("account_paid_out", key, self._pay_out(customer_id))
+
+    def _pay_out(self, customer_id: int) -> int:
+        ada, plan = self.home.ada, {"kind": "daily", "contribution": 1_000, "customer_id": customer_id, "cycle_days": 2}
+        account_id = ada.ok("POST", "/savings", plan)["id"]
+        ada.ok("POST", f"/savings/{account_id}/markings", {"days": 2})
+        bank = {
+            "bank_code": "100004",
+            "account_number": f"{secrets.randbelow(10**10):010d}",
+            "account_name": "Somebody",
+        }
+        payee = ada.ok("POST", "/payment-accounts", {"customer_id": customer_id} | bank)["id"]
+        wanted = {"account_id": account_id, "method": "transfer", "payment_account_id": payee}
+        request_id = self.collector.ok("POST", "/payments", wanted)["id"]
+        ada.ok("POST", f"/payments/{request_id}/approve")
+        reference = {"bank_reference": f"FT-{secrets.token_hex(8)}"}
+        ada.ok("POST", f"/payments/{request_id}/pay-transfer", reference)
+        return account_id
 
 
 class World:

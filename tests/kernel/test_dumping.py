@@ -109,6 +109,7 @@ def test_every_answer_of_a_day_is_what_marshmallow_makes_of_it(app, staff, monke
             monkeypatch.setitem(view.__dict__, "dump", checked(view))
     cast = Cast(staff, name="Comparing House")
     day._people(cast)
+    day._expenses(cast)
     account = day._savings(cast)
     day._payments(cast, account)
     day._reads(cast, account)

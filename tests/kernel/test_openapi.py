@@ -5,6 +5,7 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
+from blueprints.ops.routes import ASSETS
 from ofektom.auth import OPERATOR, PUBLIC
 from ofektom.errors import Problem
 from tests.cast import Client
@@ -138,8 +139,23 @@ def test_the_page_and_all_it_loads_come_from_us(app):
 
 @pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "..%2f__init__.py", "%2e%2e/__init__.py", "%00"])
 def test_only_the_pages_assets_are_served(app, name):
-    answer = app.test_client().get(f"/docs/assets/{name}")
+    answer = app.test_client().get(f"/docs/assets/{ASSETS.version}/{name}")
     assert (answer.status_code, answer.json["code"]) == (404, "not_found")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_an_asset_is_kept_for_a_year_under_its_version_and_no_other(app):
+    client = app.test_client(use_cookies=False)
+    asset = client.get(f"/docs/assets/{ASSETS.version}/swagger-ui.css")
+    assert asset.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert asset.headers["X-Accel-Expires"] == "31536000"
+    for version in ("5.33.9", "..", f"{ASSETS.version}.1"):
+        other = client.get(f"/docs/assets/{version}/swagger-ui.css")
+        assert (other.status_code, other.headers["Cache-Control"]) == (404, "no-store"), version
+    own = client.get(f"/docs/assets/{ASSETS.version}/swagger-ui.css", headers={"Cookie": "theme=dark"})
+    assert (own.status_code, "X-Accel-Expires" in own.headers) == (200, False)
+    for answer in (asset, own):
+        answer.close()
 
 
 def test_makers_of_clients_find_what_they_need(document):

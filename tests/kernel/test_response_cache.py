@@ -1,5 +1,6 @@
 """Answers to anonymous GETs are kept, and nothing that is anybody's own."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -40,6 +41,46 @@ def test_what_is_kept_is_kept_for_the_shorter_of_both_times(app, client, redis_u
     with redis.Redis.from_url(redis_url) as server:
         lives = {name.decode(): server.ttl(name) for name in server.scan_iter("ofektom:response:*")}
     assert lives == {"ofektom:response:/api/v1/banks?": 60, "ofektom:response:/api/v1/openapi.json?": 60}
+
+
+def test_the_proxy_may_keep_an_answer_for_as_long_as_we_do_and_no_longer(app, client):
+    assert client.get(BANKS).headers["X-Accel-Expires"] == "60"
+    with app.app_context():
+        kept = get_cache().get(f"response:{BANKS}?")
+        for age, lives in ((20, {"39", "40"}), (65, {"0"}), (-5, {"60"})):
+            get_cache().set(f"response:{BANKS}?", kept | {"made": time.time() - age})
+            answer = client.get(BANKS)
+            assert answer.headers["X-Cache"] == "HIT"
+            assert answer.headers["X-Accel-Expires"] in lives
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        (BANKS, {"headers": {"Authorization": "anything"}}),
+        (BANKS, {"headers": {"Cookie": "anything"}}),
+        (BANKS, {"method": "HEAD"}),
+        (BANKS, {"method": "POST"}),
+        (f"{BANKS}?page=1", {}),
+        ("/api/v1/receipts/AAAA-BBBB-CCCC", {}),
+        ("/livez", {}),
+        ("/docs", {}),
+    ],
+)
+def test_the_proxy_may_keep_nothing_else(client, path, options):
+    client.get(BANKS)
+    for _ in range(2):
+        assert "X-Accel-Expires" not in client.open(path, **options).headers
+
+
+def test_a_304_is_nothing_to_keep(client):
+    tag = client.get(BANKS).headers["ETag"]
+    for asked_first in (False, True):
+        if asked_first:
+            with client.application.app_context():
+                get_cache().flush_db()
+        again = client.get(BANKS, headers={"If-None-Match": tag})
+        assert (again.status_code, "X-Accel-Expires" in again.headers) == (304, False)
 
 
 @pytest.mark.parametrize("header", ["Authorization", "Cookie"])
@@ -100,7 +141,8 @@ def test_excluded_paths_are_never_kept(settings):
 
 def test_without_redis_answers_are_made_anew(settings):
     client = create_app(replace(settings, redis_url=""), testing=True).test_client()
-    assert [client.get(BANKS).headers["X-Cache"] for _ in range(2)] == ["MISS", "MISS"]
+    answers = [client.get(BANKS).headers for _ in range(2)]
+    assert [(answer["X-Cache"], answer["X-Accel-Expires"]) for answer in answers] == [("MISS", "60")] * 2
 
 
 SAMPLE = """

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from ofektom import worker
+from ofektom import delivering
 from ofektom.app import create_app
 from ofektom.config import Settings
 from ofektom.extensions import db
@@ -50,7 +50,7 @@ class House:
         if after:
             self.app.config["CLOCK_OFFSET"] += after
         with self.app.app_context():
-            worker.deliver_all()
+            delivering.deliver_all()
 
     def rows(self, query: str, **values) -> list[dict]:
         """What is in the database."""

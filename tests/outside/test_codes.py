@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ofektom import worker
+from ofektom import delivering
 from ofektom.extensions import db
 from tests.cast import new_phone
 from tests.outside.stand_ins import status
@@ -20,7 +20,7 @@ def customer(house) -> dict:
     account = cast.ada.ok("POST", "/savings", plan)
     cast.mark(account, days=4)
     with house.quiet.app_context():
-        worker.deliver_all()
+        delivering.deliver_all()
     return member | {"account_id": account["id"]}
 
 

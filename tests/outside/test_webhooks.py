@@ -202,7 +202,6 @@ def production(furnished):
         "https://224.0.0.1/",
         "https://255.255.255.255/",
         "https://[ff02::1]/",
-        "https://no.such.host.invalid/",
         "http://127.0.0.1/",
         "https://example.com:0/",
         "https://example.com:99999/",
@@ -218,6 +217,14 @@ def test_an_address_that_is_not_public_is_refused(production, url):
 @pytest.mark.parametrize("address", ["1.1.1.1", "196.216.2.1", "2606:4700::1111", "64:ff9b::101:101"])
 def test_an_address_of_the_open_internet_is_public(address):
     assert outgoing.is_public(ipaddress.ip_address(address))
+
+
+def test_a_name_that_nobody_knows_is_found_out_when_it_is_called(house):
+    hook = house.cast.ada.ok("POST", "/webhooks", {"url": "https://no.such.host.invalid/"})
+    house.cast.ada.ok("POST", f"/webhooks/{hook['id']}/test")
+    house.deliver()
+    [call] = house.cast.ada.ok("GET", f"/webhooks/{hook['id']}/deliveries")["items"]
+    assert (call["state"], call["error"]) == ("waiting", "not called: its host is not known")
 
 
 def test_a_refused_address_is_no_webhook(house):

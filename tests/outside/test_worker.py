@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from ofektom import worker
+from ofektom import delivering
 from ofektom.extensions import db
 from tests.concurrency.race import together
 from tests.conf.processes import ROOT, wait_for
@@ -104,7 +104,7 @@ def test_several_workers_never_send_the_same_twice(house, termii):
         deadline = time.monotonic() + 60
         with house.app.app_context():
             while time.monotonic() < deadline:
-                worker.deliver_all()
+                delivering.deliver_all()
                 db.session.remove()
                 if len(termii.calls) >= ROWS:
                     return

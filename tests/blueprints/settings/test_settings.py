@@ -20,6 +20,7 @@ def test_the_defaults_are_the_fields_tradition(fresh_cast):
         "backdating_days": 3,
         "reversal_minutes": 15,
         "two_approvers_above": None,
+        "expense_approval_above": 1_000_000,
         "partial_payouts": True,
         "cooldown_hours": 24,
         "public_page": False,
