@@ -52,6 +52,13 @@ def test_heroku_and_the_image_have_the_same_python():
     assert {stage.base for stage in dockerfile.stages()} == {f"python:{wanted.strip()}-slim-trixie"}
 
 
+def test_everywhere_the_same_command_delivers():
+    [by_systemd] = unit("ofektom-worker.service")["ExecStart"]
+    assert by_systemd.removeprefix("/opt/ofektom/.venv/bin/") == " ".join(procfile()["worker"])
+    assert compose()["services"]["worker"]["command"] == procfile()["worker"]
+    assert "ofektom-worker.service" in " ".join(unit("ofektom.target")["Wants"])
+
+
 @pytest.mark.parametrize("way", environments())
 def test_what_it_sets_are_settings_that_are_explained(way):
     assert environments()[way].keys() - OF_OTHERS <= settings_documented()
