@@ -134,6 +134,8 @@ class Membership(db.Model):
     unit_id: Mapped[int | None] = mapped_column(BigInteger)
     full_name: Mapped[str] = mapped_column(String(120))
     phone: Mapped[str | None] = mapped_column(String(16))
+    # When the note of the phone was last changed; None while it is the first one.
+    phone_changed_at: Mapped[datetime | None] = moment()
     invitation_hash: Mapped[str | None] = mapped_column(String(64))
     invitation_expires_at: Mapped[datetime | None] = moment()
     created_at: Mapped[datetime] = moment(server_default=func.now())

@@ -23,13 +23,27 @@ from blueprints.expenses.models import ExpenseCard, ExpenseItem
 from blueprints.figures import queries as figures
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
+from blueprints.notifications import queries as telling
+from blueprints.notifications.rules import TOPICS
 from blueprints.payments import queries as payments
 from blueprints.savings import queries as savings
 from blueprints.search import queries as searching
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger, periods
+from blueprints.webhooks import queries as programs
+from ofektom import (
+    audit,
+    auth,
+    callers,
+    credentials,
+    deliveries,
+    freshness,
+    idempotency,
+    ledger,
+    outbox,
+    periods,
+)
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -40,11 +54,13 @@ PLACE = {"timezone": "Africa/Lagos", "currency": "NGN"}
 ADMIN = Actor(1, 1, False, 1, SIZE.member_id(0), "admin", **PLACE)
 AGENT = Actor(SIZE.member_id(1), SIZE.member_id(1), False, 1, SIZE.member_id(1), "agent", **PLACE)
 CUSTOMER_ID = SIZE.member_id(SIZE.staff + 1)
+CUSTOMER = Actor(CUSTOMER_ID, CUSTOMER_ID, False, 1, CUSTOMER_ID, "customer", **PLACE)
 UNIT_ID = SIZE.member_id(3)
 ACCOUNT_ID = SIZE.account_id(SIZE.each * 6 // 10)  # in progress
 BAG = ledger.Account(AccountKind.AGENT_CASH, AGENT.membership_id)
 LATELY = date.today() - timedelta(days=4)
 PHONE, EMAIL = f"+23480{CUSTOMER_ID:08d}", f"person{AGENT.user_id}@example.com"
+NEWS = {"business_id": 1, "member_id": CUSTOMER_ID, "facts": {}}
 FIRST = {"limit": 50, "cursor": None}
 ANY_COMMISSION = {"agent_id": None, "account_id": None}
 
@@ -106,6 +122,14 @@ def _exported(subject: Subject, actor: Actor = ADMIN, **wanted) -> Query:
     filters = {"first": None, "last": None, "agent_id": None, "unit_id": None} | wanted
     name = ", ".join([subject, *(["as agent"] if actor is AGENT else []), *(f"{name}=" for name in wanted)])
     return Query(f"documents.queries.export({name})", lambda: next(documents.export(actor, subject, **filters)))
+
+
+def _messages(**wanted) -> Query:
+    return _listed("notifications", telling.messages, wanted, CUSTOMER, **({} if wanted else {"state": None}))
+
+
+def _deliveries(**wanted) -> Query:
+    return _listed("notifications", telling.deliveries, wanted)
 
 
 def _events(**wanted) -> Query:
@@ -189,6 +213,10 @@ SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
 CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
 CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
 
+CALLS = Query("webhooks.queries.calls()", lambda: programs.calls(ADMIN, ADMIN.membership_id, **FIRST, state=None))
+CLAIM = Query("ofektom.deliveries.claim()", lambda: deliveries.claim("sms"))
+DEAD = Query("ofektom.deliveries.dead()", lambda: deliveries.dead(50))
+
 NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_business_id_action_id": [_events(action="savings.opened")],
     "ix_audit_events_business_id_membership_id_id": [_events(membership_id=CUSTOMER_ID)],
@@ -212,6 +240,12 @@ NEEDS: dict[str, list[Query]] = {
     "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
     "ix_commissions_business_id_agent_id_at": [PERIOD, EARNED],
     "ix_commissions_business_id_agent_id_id": [_commissions(agent_id=AGENT.membership_id)],
+    "ix_deliveries_business_id_member_id_id": [_deliveries(member_id=CUSTOMER_ID)],
+    "ix_deliveries_business_id_state_id": [_deliveries(state="dead")],
+    "ix_deliveries_business_id_target_id_id": [CALLS],
+    "ix_deliveries_due": [CLAIM],
+    "ix_deliveries_ended_at": [DEAD, Query("ofektom.deliveries.forget()", deliveries.forget)],
+    "ix_deliveries_lane": [CLAIM],
     "ix_expense_card_incomes_business_id_card_id_id": [_of_a_card(spending.incomes, **FIRST)],
     "ix_expense_cards_business_id_customer_id_id": [_cards(customer_id=CUSTOMER_ID)],
     "ix_expense_items_business_id_card_id_id": [
@@ -243,6 +277,12 @@ NEEDS: dict[str, list[Query]] = {
         Query("auth.services.log_in()", _open_session),
         Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
     ],
+    "ix_messages_business_id_member_id_id": [_messages()],
+    "ix_messages_unread": [
+        _messages(state="unread"),
+        Query("notifications.queries.unread()", lambda: telling.unread(CUSTOMER)),
+    ],
+    "ix_outbox_id": [Query("ofektom.outbox.pass_on()", lambda: outbox.pass_on([], most=10))],
     "ix_payment_requests_business_id_account_id_id": [_requests(account_id=ACCOUNT_ID)],
     "ix_payment_requests_business_id_customer_id_id": [_requests(customer_id=CUSTOMER_ID)],
     "ix_payment_requests_business_id_status_id": [_requests(status="requested"), _requests(status="approved")],
@@ -293,6 +333,9 @@ BY_CONSTRAINT = [
     Query("expenses.queries.paid_account()", lambda: spending.paid_account(ADMIN, ACCOUNT_ID)),
     _events(),
     GIVE_BACK,
+    _deliveries(),
+    Query("notifications.queries.audience()", lambda: telling.audience(NEWS, TOPICS["payments.requested"])),
+    Query("notifications.queries.wishes()", lambda: telling.wishes(CUSTOMER)),
     Query("markings.queries.receipt()", _latest_receipt),
     *(_exported(subject, actor) for subject in Subject for actor in (ADMIN, AGENT)),
     Query("ofektom.periods.totals()", lambda: periods.totals(1, BAG, ledger.Period(LATELY, LATELY))),

@@ -2,9 +2,10 @@
 
 A number that changes is a change of the design: the commit that changes it says why. The caller of a read is known to
 the worker, so a read costs its answer alone; who changes something costs one statement more. A cash marking costs nine,
-eight of them in its transaction (three more where a cycle begins).
+eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none.
 """
 
+import hmac
 from collections import Counter
 from datetime import date, timedelta
 
@@ -16,6 +17,7 @@ from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
+from tests.telling import sms_on, tell_everybody
 
 PINNED = {
     "arrears.arrears": 1,
@@ -80,6 +82,14 @@ PINNED = {
     "markings.collections": 1,
     "markings.reverse": 17,
     "markings.route": 1,
+    "notifications.change_preferences": 4,
+    "notifications.deliveries": 1,
+    "notifications.mark_all_read": 2,
+    "notifications.mark_read": 4,
+    "notifications.messages": 1,
+    "notifications.preferences": 1,
+    "notifications.take_sms_report": 1,
+    "notifications.unread_count": 1,
     "ops.docs": 0,
     "ops.docs_asset": 0,
     "ops.health": 1,
@@ -92,7 +102,7 @@ PINNED = {
     "payments.cancel": 14,
     "payments.fail": 14,
     "payments.list_banks": 0,
-    "payments.make_code": 6,
+    "payments.make_code": 5,
     "payments.pay_cash": 15,
     "payments.pay_transfer": 14,
     "payments.payment_account": 1,
@@ -100,6 +110,7 @@ PINNED = {
     "payments.reject": 13,
     "payments.remove_payment_account": 4,
     "payments.request": 1,
+    "payments.send_code": 8,
     "payments.request_payment": 11,
     "payments.requests": 1,
     "reports.four_pots": 1,
@@ -134,6 +145,15 @@ PINNED = {
     "users.reject": 3,
     "users.renew_invitation": 6,
     "users.users": 1,
+    "webhooks.add": 6,
+    "webhooks.calls": 2,
+    "webhooks.change": 5,
+    "webhooks.remove": 5,
+    "webhooks.replay": 8,
+    "webhooks.rotate_secret": 5,
+    "webhooks.send_test": 6,
+    "webhooks.webhook": 1,
+    "webhooks.webhooks": 1,
 }
 
 
@@ -178,6 +198,7 @@ def measured(app, staff) -> Counter:
         _expenses(cast)
         account = _savings(cast)
         _payments(cast, account)
+        _telling(app, cast)
         _reads(cast, account)
         _signing_in_and_out(cast)
     return meter.cost
@@ -255,11 +276,37 @@ def _payments(cast, account):
     ada.ok("POST", f"{ask(wire)}/fail", {"reason": "x"})
     ada.ok("POST", f"{ask(wire)}/pay-transfer", {"bank_reference": "BANK-0001"})
     path = ask(cash)
+    with sms_on(cast.app):
+        cast.chidi.ok("POST", f"{path}/send-code")
     code = funke.ok("POST", f"{path}/code")["code"]
     cast.chidi.ok("POST", f"{path}/pay-cash", {"code": code})
     funke.ok("GET", path)
     funke.ok("GET", f"/payment-accounts/{number['id']}")
     funke.ok("DELETE", f"/payment-accounts/{number['id']}")
+
+
+def _telling(app, cast):
+    ada, funke = cast.ada, cast.funke
+    tell_everybody(app, cast.business_id)
+    for path in ("", "/unread-count", "/preferences"):
+        funke.ok("GET", f"/notifications{path}")
+    newest = funke.ok("GET", "/notifications")["items"][0]["id"]
+    funke.ok("POST", f"/notifications/{newest}/read")
+    funke.ok("POST", "/notifications/read")
+    funke.ok("PATCH", "/notifications/preferences", {"sms": False})
+    ada.ok("GET", "/notifications/deliveries")
+    key, report = app.config["TERMII_SECRET_KEY"].encode(), b'{"message_id": "1", "status": "Delivered"}'
+    signed = {"X-Termii-Signature": hmac.new(key, report, "sha512").hexdigest()}
+    app.test_client().post("/api/v1/notifications/sms-reports", data=report, headers=signed)
+    path = f"/webhooks/{ada.ok('POST', '/webhooks', {'url': 'http://127.0.0.1:1/'})['id']}"
+    for read in ("/webhooks", path):
+        ada.ok("GET", read)
+    ada.ok("PATCH", path, {"events": ["payments.paid"]})
+    ada.ok("POST", f"{path}/secret")
+    call = ada.ok("POST", f"{path}/test")["id"]
+    ada.ok("POST", f"{path}/deliveries/{call}/replay")
+    ada.ok("GET", f"{path}/deliveries")
+    ada.ok("DELETE", path)
 
 
 def _expenses(cast):
