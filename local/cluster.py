@@ -11,6 +11,7 @@ from local.guide import guide
 from local.postgres import PostgresError
 from local.programs import (
     SERVICE,
+    WORKER,
     CannotRun,
     Program,
     labelled,
@@ -63,8 +64,9 @@ def _programs(port: int, ports: list[int], variables: Mapping[str, str]) -> Iter
             if (STATE / file).exists()
         ]
         instances = [start(f"web {each}", SERVICE, PORT=str(each)) for each in ports]
+        worker = start("worker", WORKER)
         front = start("nginx", _nginx(port, ports))
-        yield [*followed, *instances, front]
+        yield [*followed, *instances, worker, front]
 
 
 def _nginx(port: int, ports: list[int]) -> list[str]:

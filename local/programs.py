@@ -25,6 +25,7 @@ SERVICE = [
     *[sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py"],
     *["--graceful-timeout", str(STOP_SECONDS), "wsgi:app"],
 ]
+WORKER = [sys.executable, "-m", "flask", "--app", "wsgi", "deliver"]
 
 
 class CannotRun(Exception):

@@ -6,7 +6,16 @@ import sys
 from local.checkout import STATE, environment, people
 from local.guide import guide
 from local.postgres import PostgresError
-from local.programs import SERVICE, CannotRun, logged, port_for, stop_on_signal, wait_for_the_end, wait_until_ready
+from local.programs import (
+    SERVICE,
+    WORKER,
+    CannotRun,
+    logged,
+    port_for,
+    stop_on_signal,
+    wait_for_the_end,
+    wait_until_ready,
+)
 
 
 def main() -> int:
@@ -17,10 +26,13 @@ def main() -> int:
         port = port_for(os.environ.get("PORT", "8000"), "make run")
         with environment(PORT=str(port)) as variables:
             known = people(variables)
-            with logged("gunicorn", SERVICE, log, variables) as service:
-                if wait_until_ready([service], port, stopping):
+            with (
+                logged("the worker", WORKER, STATE / "worker.log", variables) as worker,
+                logged("gunicorn", SERVICE, log, variables) as service,
+            ):
+                if wait_until_ready([service, worker], port, stopping):
                     print(guide(known, f"http://127.0.0.1:{port}", Log=log, Data=STATE), flush=True)
-                wait_for_the_end([service], stopping)
+                wait_for_the_end([service, worker], stopping)
     except (CannotRun, PostgresError, OSError) as problem:
         print(f"Ofektom cannot run: {problem}", file=sys.stderr)
         return 1

@@ -14,6 +14,8 @@ fail() {
 [ ! -L "$venv" ] || fail "$venv is a link to somebody else's environment: remove it, and I make one here."
 
 command -v "$python" >/dev/null || fail "Python 3.11 or newer is needed, and there is no $python."
+# From elsewhere: in here pyenv would follow .python-version, which is for Heroku, even to a Python that is not there.
+[ -n "${PYTHON:-}" ] || python=$(cd / && "$python" -c 'import sys; print(sys.executable)')
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or newer is needed, and $python is $("$python" -V 2>&1)." \
         "Name a newer one: make PYTHON=python3.12 ..."

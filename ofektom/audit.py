@@ -5,6 +5,7 @@ altered behind the application's back is found (`broken_seals`).
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 
 import orjson
@@ -13,8 +14,10 @@ from sqlalchemy import BigInteger, Identity, Index, String, UniqueConstraint, fu
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ofektom import outbox
 from ofektom.extensions import db
 from ofektom.identity import Actor, moment, row_id
+from ofektom.outbox import Tell
 from ofektom.plain import Statement
 
 PLATFORM = 0  # the business_id of acts that belong to no business
@@ -67,15 +70,15 @@ class AuditSeal(db.Model):
     __table_args__ = (UniqueConstraint("business_id", "position"),)
 
 
-_RECORD = Statement(
-    """
+_INSERT = """
     INSERT INTO audit_events (business_id, user_id, membership_id, action, object_type, object_id, before, after,
         request_id)
     VALUES (%(business_id)s, %(user_id)s, %(membership_id)s, %(action)s, %(object_type)s, %(object_id)s, %(before)s,
         %(after)s, %(request_id)s)
     RETURNING id
-    """
-)
+"""
+_RECORD = Statement(_INSERT)
+_RECORD_AND_TELL = Statement(outbox.WRITE + _INSERT)
 
 
 def record(
@@ -87,10 +90,12 @@ def record(
     business_id: int | None = None,
     before: dict | None = None,
     after: dict | None = None,
+    tell: Sequence[Tell] = (),
 ) -> None:
     """Write one audit row in the current transaction. `before` and `after` hold only what changed, never a secret.
 
-    The business is the actor's unless given; an actor of None is the system or somebody not signed in.
+    The business is the actor's unless given; an actor of None is the system or somebody not signed in. What there is
+    to `tell` of the act is written by the same statement (`ofektom/outbox.py`).
     """
     if business_id is None:
         business_id = (actor and actor.business_id) or PLATFORM
@@ -106,7 +111,10 @@ def record(
         "after": _json(after),
         "request_id": g.get("request_id") if has_request_context() else None,
     }
-    _RECORD.run(values)
+    if tell:
+        _RECORD_AND_TELL.run(values | outbox.columns(tell))
+    else:
+        _RECORD.run(values)
 
 
 def _json(facts: dict | None) -> str | None:

@@ -5,7 +5,18 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from ofektom import audit, credentials, database, discovery, freshness, idempotency, pool
+from ofektom import (
+    audit,
+    credentials,
+    database,
+    deliveries,
+    delivering,
+    discovery,
+    freshness,
+    idempotency,
+    pool,
+    sms,
+)
 from ofektom.caching import get_cache
 from ofektom.config import load_settings
 from ofektom.db_report import db_report
@@ -28,10 +39,14 @@ def seal_audit() -> None:
 @click.command("tidy")
 @with_appcontext
 def tidy() -> None:
-    """Delete idempotency keys, guess budgets and notes of changed facts that are past their time."""
+    """Delete idempotency keys, guess budgets, notes of changed facts and ended deliveries that are past their time."""
     keys = database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])
     budgets, changes = credentials.forget_guesses(), database.verb(freshness.forget)()
-    click.echo(f"deleted {keys} idempotency keys, {budgets} guess budgets and {changes} notes of changed facts")
+    ended = database.verb(deliveries.forget)() + database.verb(sms.forget_reports)(deliveries.KEPT_DAYS)
+    click.echo(
+        f"deleted {keys} idempotency keys, {budgets} guess budgets, {changes} notes of changed facts and {ended}"
+        " deliveries and reports of them"
+    )
 
 
 @click.command("role-parameters")
@@ -54,6 +69,8 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(flush_cache)
     app.cli.add_command(db_report)
     app.cli.add_command(role_parameters)
+    app.cli.add_command(delivering.deliver)
+    app.cli.add_command(delivering.show_deliveries)
     for module in discovery.find_slices().values():
         for command in getattr(module, "COMMANDS", ()):
             app.cli.add_command(command)

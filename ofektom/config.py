@@ -30,6 +30,8 @@ VARIABLES = {
 }
 RATE = re.compile(r"[1-9][0-9]{0,5}/(second|minute|hour|day)")
 MEMORY = re.compile(r"[1-9][0-9]{0,8}(kB|MB|GB)")
+SENDER = re.compile(r"[A-Za-z0-9 ]{3,11}")
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 MINIMUM_SECRET_CHARACTERS = 32
 MINIMUM_DIFFERENT_CHARACTERS = 8
 # What examples say where a secret belongs.
@@ -89,6 +91,12 @@ class Settings:
     response_cache_seconds: int
     response_cache_exclude: tuple[str, ...]
     invitation_days: int
+    termii_api_key: str
+    termii_secret_key: str
+    termii_url: str
+    sms_sender: str
+    smtp_url: str
+    mail_from: str
     idempotency_days: int
     clock_offset_seconds: int
     log_level: str
@@ -116,6 +124,7 @@ def load_settings(overrides: dict | None = None) -> Settings:
     except EnvError as error:
         raise ConfigurationError(str(error)) from None
     _refuse_nonsense(settings)
+    _refuse_mute(settings)
     _refuse_unsafe(settings)
     return settings
 
@@ -159,6 +168,12 @@ def _read(env: Env) -> dict:
         "response_cache_seconds": env.int("RESPONSE_CACHE_SECONDS", 60),
         "response_cache_exclude": tuple(path.strip() for path in env.list("RESPONSE_CACHE_EXCLUDE", [])),
         "invitation_days": env.int("INVITATION_DAYS", 14),
+        "termii_api_key": env.str("TERMII_API_KEY", ""),
+        "termii_secret_key": env.str("TERMII_SECRET_KEY", ""),
+        "termii_url": env.str("TERMII_URL", "https://api.ng.termii.com"),
+        "sms_sender": env.str("SMS_SENDER", ""),
+        "smtp_url": env.str("SMTP_URL", ""),
+        "mail_from": env.str("MAIL_FROM", ""),
         "idempotency_days": env.int("IDEMPOTENCY_DAYS", 30),
         "clock_offset_seconds": env.int("CLOCK_OFFSET_SECONDS", 0),
         "log_level": env.str("LOG_LEVEL", "INFO"),
@@ -208,6 +223,23 @@ def _refuse_nonsense(settings: Settings) -> None:
         value = getattr(settings, field.name)
         if type(value) in (int, float) and field.name not in MAY_BE_NEGATIVE and not least <= value < math.inf:
             raise ConfigurationError(f"{VARIABLES.get(field.name, field.name.upper())} must be at least {least}")
+
+
+def _refuse_mute(settings: Settings) -> None:
+    """What messages are sent with: whole, and with nothing secret in clear on the way to another machine."""
+    if settings.termii_api_key and not SENDER.fullmatch(settings.sms_sender):
+        raise ConfigurationError("SMS_SENDER must be 3 to 11 letters, digits and spaces: the sender ID of every SMS")
+    if not _is_private(settings.termii_url):
+        raise ConfigurationError("TERMII_URL must be an https:// address, or an http:// one on this machine")
+    if settings.smtp_url and not urlsplit(settings.smtp_url).scheme.startswith("smtp"):
+        raise ConfigurationError("SMTP_URL must be smtp://user:password@host:587 or smtps://user:password@host:465")
+    if bool(settings.smtp_url) != bool(settings.mail_from):
+        raise ConfigurationError("SMTP_URL and MAIL_FROM belong together")
+
+
+def _is_private(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
 
 
 def _refuse_unsafe(settings: Settings) -> None:

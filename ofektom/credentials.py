@@ -1,5 +1,6 @@
 """Secrets: how PINs, passwords, tokens and codes are checked, hashed, and guessed at only a few times."""
 
+import base64
 import functools
 import hashlib
 import hmac
@@ -119,6 +120,22 @@ def new_token() -> str:
 def hash_token(token: str) -> str:
     """What is stored of a random token: its SHA-256, 64 hexadecimal digits."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def new_seed(kind: str) -> str:
+    """What a secret is made of, whenever it is needed: a "token" of 256 bits or a "code" of 6 digits.
+
+    A seed says nothing without the pepper, so it may be stored where the secret may not.
+    """
+    return f"{kind}:{secrets.token_hex(16)}"
+
+
+def secret_of(seed: str) -> str:
+    """The token or code that belongs to a seed."""
+    digest = _pepper(f"secret-of:{seed}")
+    if seed.startswith("code:"):
+        return f"{int.from_bytes(digest[:8]) % 10**6:06d}"
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def keyed_hash(text: str) -> str:

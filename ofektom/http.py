@@ -61,6 +61,16 @@ def read_json() -> dict:
     return body
 
 
+def read_raw(most: int) -> bytes:
+    """The request body as it came, of up to `most` bytes, for whoever checks a signature; raises BodyTooLarge."""
+    if (request.content_length or 0) > most:
+        raise BodyTooLarge
+    raw = request.stream.read(most + 1)
+    if len(raw) > most:
+        raise BodyTooLarge
+    return raw
+
+
 def _refuse_duplicates(pairs: list) -> dict:
     if len(pairs) > MOST_KEYS:
         raise ValueError(f"an object has more than {MOST_KEYS} keys")

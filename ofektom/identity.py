@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Mapped, mapped_column
@@ -133,6 +134,8 @@ class Membership(db.Model):
     unit_id: Mapped[int | None] = mapped_column(BigInteger)
     full_name: Mapped[str] = mapped_column(String(120))
     phone: Mapped[str | None] = mapped_column(String(16))
+    # When the note of the phone was last changed; None while it is the first one.
+    phone_changed_at: Mapped[datetime | None] = moment()
     invitation_hash: Mapped[str | None] = mapped_column(String(64))
     invitation_expires_at: Mapped[datetime | None] = moment()
     created_at: Mapped[datetime] = moment(server_default=func.now())
@@ -150,6 +153,9 @@ class Membership(db.Model):
         Index(None, "business_id", "role", "id"),
         Index(None, "business_id", "status", "id"),
         Index(None, "business_id", "unit_id", "id"),
+        Index(None, "business_id", "phone"),
+        # Both functions of the names are in the migration that made this index.
+        Index("ix_memberships_name_words", text("name_words(business_id, full_name)"), postgresql_using="gin"),
         Index(None, "user_id"),
     )
 

@@ -43,6 +43,7 @@ def settings(database_url, redis_url) -> Settings:
             "redis_url": redis_url,
             "secret_key": secrets.token_hex(32),
             "pin_pepper": secrets.token_hex(32),
+            "termii_secret_key": secrets.token_hex(16),
             "workers": 1,
             "argon2_memory_kib": 64,
             "argon2_passes": 1,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, text
 
-from tests.population_sql import EXPENSES, PEOPLE, RECORDS, SAVINGS, SIGN_INS, TURNOVER
+from tests.population_sql import EXPENSES, NEWS, PEOPLE, RECORDS, SAVINGS, SIGN_INS, TURNOVER
 
 TABLES = (
     "businesses",
@@ -40,8 +40,15 @@ TABLES = (
     "idempotency_keys",
     "guess_budgets",
     "fact_changes",
+    "outbox",
+    "messages",
+    "deliveries",
+    "sms_reports",
+    "notification_wishes",
+    "webhooks",
 )
-WITHOUT_ID = {"business_settings", "receipt_counters", "holidays", "idempotency_keys", "guess_budgets"}
+WITHOUT_ID = {"business_settings", "receipt_counters", "holidays", "idempotency_keys", "guess_budgets", "sms_reports"}
+WITHOUT_ID |= {"notification_wishes"}
 
 _INDEXES = text(
     "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"
@@ -106,7 +113,7 @@ def populate(
     indexes = connection.execute(_INDEXES, {"tables": list(TABLES)}).all()
     for index in indexes:
         connection.execute(text(f'DROP INDEX "{index.indexname}"'))
-    for statement in (*PEOPLE, *SAVINGS, *TURNOVER, *RECORDS, *EXPENSES, *SIGN_INS):
+    for statement in (*PEOPLE, *SAVINGS, *TURNOVER, *RECORDS, *EXPENSES, *SIGN_INS, *NEWS):
         connection.execute(text(statement), values)
     for index in indexes:
         connection.execute(text(index.indexdef))

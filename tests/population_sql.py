@@ -349,3 +349,44 @@ SIGN_INS = (
     FROM generate_series(1, 8640) n
     """,
 )
+
+# A message and an SMS for each visit; the last of them are unread and wait. What is told now lies in the outbox.
+NEWS = (
+    """
+    INSERT INTO outbox (business_id, id, topic, object_type, object_id, member_id, facts)
+    SELECT business_id, id, 'markings.collected', 'collection', id, account_id, '{}'
+    FROM visits ORDER BY id DESC LIMIT 2000
+    """,
+    """
+    INSERT INTO messages (business_id, id, member_id, topic, object_type, object_id, text, created_at, read_at)
+    SELECT v.business_id, v.id, c.customer_id, 'markings.collected', 'collection', v.id, 'NGN 500.00 received', v.at,
+        CASE WHEN v.id % 10 > 0 THEN v.at END
+    FROM visits v JOIN cards c ON c.id = v.account_id ORDER BY v.id
+    """,
+    """
+    INSERT INTO deliveries (business_id, id, channel, lane, event_id, topic, member_id, target_id, address, content,
+        state, attempts, created_at, due_at, ended_at, reference, error)
+    SELECT v.business_id, v.id, CASE WHEN hook THEN 'webhook' ELSE 'sms' END,
+        CASE WHEN hook THEN 'webhook:' || v.business_id ELSE 'sms:' || c.phone END, v.id, 'markings.collected',
+        CASE WHEN NOT hook THEN c.customer_id END, CASE WHEN hook THEN v.business_id END,
+        CASE WHEN NOT hook THEN c.phone END, '{"text": "NGN 500.00 received"}', outcome, 1, v.at, v.at,
+        CASE WHEN outcome <> 'waiting' THEN v.at END, CASE outcome WHEN 'sent' THEN '32' || v.id END,
+        CASE outcome WHEN 'dead' THEN 'answered 400' END
+    FROM visits v JOIN cards c ON c.id = v.account_id, LATERAL (SELECT v.id % 50 = 0 AS hook, CASE
+        WHEN v.id > (SELECT max(id) - 1000 FROM visits) THEN 'waiting' WHEN v.id % 70 = 1 THEN 'dead' ELSE 'sent' END
+        AS outcome) as_it_is
+    ORDER BY v.id
+    """,
+    """
+    INSERT INTO sms_reports (reference, status, at)
+    SELECT reference, 'delivered', created_at FROM deliveries WHERE reference IS NOT NULL
+    """,
+    """
+    INSERT INTO notification_wishes (business_id, member_id, in_app, sms, email)
+    SELECT business_id, id, true, true, false FROM people WHERE n % 10 = 0
+    """,
+    """
+    INSERT INTO webhooks (business_id, id, url, events, seed, is_active, created_by_id)
+    SELECT id, id, 'https://receiver.example/', '{}', 'token:' || md5(id::text), true, id FROM businesses
+    """,
+)

@@ -32,9 +32,10 @@ def open_business(*, actor: Actor | None, name: str, currency: str, timezone: st
     open_settings(business.id)
     ledger.open_accounts(business.id, [ledger.Account(kind) for kind in OF_THE_BUSINESS])
     ledger.open_accounts(business.id, [ledger.Account(AccountKind.PAYOUT_HOLD)], floor=0)
-    first_admin = invite(business_id=business.id, role=Role.ADMIN, **admin)
+    first_admin, tell = invite(business_id=business.id, role=Role.ADMIN, **admin)
     facts = {"name": name, "currency": currency, "timezone": timezone, "admin_id": first_admin["id"]}
-    audit.record("businesses.opened", "business", business.id, actor=actor, business_id=business.id, after=facts)
+    opened = {"actor": actor, "business_id": business.id, "after": facts, "tell": [tell]}
+    audit.record("businesses.opened", "business", business.id, **opened)
     return {"business": queries.business(business.id), "admin": first_admin}
 
 

@@ -105,6 +105,11 @@ def check_day(collected_on: date, today: date, backdating_days: int, is_admin: b
         raise TooFarBack
 
 
+def told_days(days: Sequence[date]) -> dict:
+    """How many slots something was about, and the first and last of them, for who is told of it."""
+    return {"days": len(days), "first_day": min(days, default=None), "last_day": max(days, default=None)}
+
+
 def may_reverse(*, is_admin: bool, is_recorder: bool, at: datetime, now: datetime, minutes: int) -> bool:
     """An admin always, the recorder for some minutes, nobody else."""
     return is_admin or (is_recorder and now - at <= timedelta(minutes=minutes))

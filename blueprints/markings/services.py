@@ -11,7 +11,16 @@ from blueprints.commissions.rules import Charge, outdated
 from blueprints.commissions.services import give_back
 from blueprints.markings import queries
 from blueprints.markings.models import Collection
-from blueprints.markings.rules import CreditUsed, Filling, Method, ReversalClosed, check_day, fill, may_reverse
+from blueprints.markings.rules import (
+    CreditUsed,
+    Filling,
+    Method,
+    ReversalClosed,
+    check_day,
+    fill,
+    may_reverse,
+    told_days,
+)
 from blueprints.savings.models import Marking
 from blueprints.savings.queries import Card, locked_card
 from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, NotACustomer, State
@@ -23,6 +32,7 @@ from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, MembershipStatus, Role
 from ofektom.ledger import Account, AlreadyReversed, Entry, InsufficientFunds, Movement
+from ofektom.outbox import Tell
 from ofektom.plain import Statement
 
 
@@ -56,8 +66,10 @@ def collect(
     state = State.COMPLETED if marked.plan.is_paid_up() else State.IN_PROGRESS
     write(card, state=state, credit=card.row["credit"] + filling.credit_change)
     receipt = _receipt(settled.card, filling, written, collected_on, state) | {"commission": settled.total}
-    audit.record("markings.collected", "collection", written["id"], actor=actor, after=receipt)
-    return receipt | {"check_code": queries.check_code(card.business_id, written["id"])}
+    code = queries.check_code(card.business_id, written["id"])
+    tell = _told(actor, card, receipt, code)
+    audit.record("markings.collected", "collection", written["id"], actor=actor, after=receipt, tell=tell)
+    return receipt | {"check_code": code}
 
 
 def _check_open(card: Card) -> None:
@@ -136,6 +148,18 @@ def _receipt(card: Card, filling: Filling, written: dict, collected_on: date, st
     }
 
 
+def _told(actor: Actor, card: Card, receipt: dict, check_code: str) -> list[Tell]:
+    """What the customer is told: of every collection, so that nobody can take cash and record less."""
+    names = ("account_id", "tracking_number", "amount", "credit", "balance", "collected_on")
+    facts = {name: receipt[name] for name in names} | told_days([slot["date"] for slot in receipt["slots"]])
+    facts |= {"currency": actor.currency, "collection_id": receipt["collection_id"], "check_code": check_code}
+    told = [Tell("markings.collected", card.row["customer_id"], facts)]
+    if receipt["state"] == State.COMPLETED:
+        about = {name: facts[name] for name in ("account_id", "tracking_number", "balance", "currency")}
+        told.append(Tell("savings.completed", card.row["customer_id"], about))
+    return told
+
+
 @verb
 def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     """Take a collection back: its slots open again, its money and commission return.
@@ -169,7 +193,11 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     write(card, state=_state_after(card, settled.card), credit=credit)
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
-    audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after)
+    facts = told_days(reopened) | {name: card.row[name] for name in ("tracking_number",)}
+    facts |= {"account_id": card.id, "collection_id": collection_id, "amount": collection.amount, "reason": reason}
+    facts |= {"balance": settled.card.balance, "currency": actor.currency}
+    tell = [Tell("markings.reversed", card.row["customer_id"], facts)]
+    audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after, tell=tell)
     code = queries.check_code(card.business_id, collection_id)
     for place in ("/api/v1/receipts", "/r"):
         response_cache.forget(f"{place}/{code}")

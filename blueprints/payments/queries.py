@@ -1,13 +1,17 @@
 """Reads of payment accounts and requests, within the caller's sight."""
 
-from sqlalchemy import Select, and_, func, select
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, and_, func, or_, select
 
 from blueprints.payments.models import PaymentAccount, PaymentApproval, PaymentRequest
+from blueprints.payments.rules import CodeNotSendable
+from blueprints.settings.models import BusinessSettings
 from blueprints.users.queries import in_sight
-from ofektom import paging
+from ofektom import paging, sms
 from ofektom.errors import NotFound
 from ofektom.extensions import db
-from ofektom.identity import Actor, Membership
+from ofektom.identity import Actor, Membership, Role, User
 
 HIDDEN = {"code_hash", "code_expires_at", "from_credit"}
 ACCOUNT = tuple(PaymentAccount.__table__.c)
@@ -80,3 +84,29 @@ def approvals_of(found: PaymentRequest) -> int:
     """How many people have approved."""
     own = (PaymentApproval.business_id == found.business_id) & (PaymentApproval.request_id == found.id)
     return db.session.scalar(select(func.count()).where(own))
+
+
+def phone_for_codes(found: PaymentRequest, now: datetime) -> str:
+    """The customer's number, if a code sent there proves anything; raises CodeNotSendable.
+
+    Whoever could choose or read that number could pay the money to themselves: it must not be a colleague's, and one
+    that was changed waits as long as a new payment account.
+    """
+    settings = db.session.get(BusinessSettings, found.business_id)
+    if not (sms.is_configured() and settings.sms):
+        raise CodeNotSendable("this business sends no SMS")
+    customer = db.session.get(Membership, (found.business_id, found.customer_id))
+    if customer.phone is None:
+        raise CodeNotSendable("the customer has no phone")
+    if customer.phone_changed_at and now < customer.phone_changed_at + timedelta(hours=settings.cooldown_hours):
+        raise CodeNotSendable("the customer's phone has been changed too recently")
+    if _is_phone_of_staff(found.business_id, customer.phone):
+        raise CodeNotSendable("the customer's phone is one of the business's own people")
+    return customer.phone
+
+
+def _is_phone_of_staff(business_id: int, phone: str) -> bool:
+    known = or_(Membership.phone == phone, User.phone == phone)
+    query = select(Membership.id).join(User, User.id == Membership.user_id)
+    query = query.where(Membership.business_id == business_id, Membership.role != Role.CUSTOMER, known)
+    return db.session.scalar(query.limit(1)) is not None

@@ -4,6 +4,8 @@ from blueprints.payments import queries, schemas, services
 from blueprints.payments.rules import (
     AccountExists,
     AlreadyApproved,
+    CodeJustSent,
+    CodeNotSendable,
     CoolingDown,
     InvalidNuban,
     NotAvailable,
@@ -147,6 +149,17 @@ def cancel(actor, request_id, body):
 def make_code(actor, request_id):
     """The one-time code you tell whoever hands you the cash, once you have it."""
     return services.make_code(actor=actor, request_id=request_id)
+
+
+@bp.post(
+    "/payments/<id:request_id>/send-code",
+    access="payments.pay_cash",
+    answer=schemas.CodeSentOut(),
+    errors=[WrongMethod, WrongStatus, CodeNotSendable, CodeJustSent],
+)
+def send_code(actor, request_id):
+    """Send the customer a new one-time code by SMS, to be told to you once they have the cash."""
+    return services.send_code(actor=actor, request_id=request_id)
 
 
 @bp.post(

@@ -1,11 +1,13 @@
 """The NUBAN check, the life of a payment request, and this domain's errors."""
 
+from datetime import timedelta
 from enum import StrEnum
 
 from ofektom.errors import Problem
 
 NUBAN_WEIGHTS = (3, 7, 3) * 5
 CODE_MINUTES = 30
+CODE_PAUSE = timedelta(minutes=1)
 # Deposit money banks by their 3 digits of the Central Bank of Nigeria, and the institutions most asked for beside them.
 # Source: Paystack's GET https://api.paystack.co/bank?currency=NGN, which writes Globus Bank's 103 as 00103.
 BANKS = {
@@ -113,6 +115,14 @@ class WrongMethod(Problem):
 class WrongCode(Problem):
     code, status, title = "payments.wrong_code", 403, "The customer's code is wrong or has expired"
     keeps = True  # the guess
+
+
+class CodeNotSendable(Problem):
+    code, status, title = "payments.code_not_sendable", 409, "No code can be sent to this customer"
+
+
+class CodeJustSent(Problem):
+    code, status, title = "payments.code_just_sent", 429, "A code has just been made; wait a minute for another one"
 
 
 class NotCancellable(Problem):

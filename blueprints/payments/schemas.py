@@ -78,6 +78,11 @@ class CodeOut(Schema):
     expires_at = fields.DateTime()
 
 
+class CodeSentOut(Schema):
+    sent_to = fields.String(metadata={"description": "the last four digits of the customer's phone"})
+    expires_at = fields.DateTime()
+
+
 class CashIn(Schema):
     code = Digits(lengths=(6,), required=True, metadata={"description": "the customer's one-time code"})
 

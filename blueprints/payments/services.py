@@ -1,8 +1,10 @@
 """Verbs of paying out: request, approve, reject, cancel, pay. Money moves once and only for a decided request."""
 
 import hmac
+import math
 import secrets
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
@@ -10,7 +12,9 @@ from blueprints.payments import queries
 from blueprints.payments.models import PaymentAccount, PaymentApproval, PaymentRequest
 from blueprints.payments.rules import (
     CODE_MINUTES,
+    CODE_PAUSE,
     HOLDING,
+    CodeJustSent,
     CoolingDown,
     NotAvailable,
     NotCancellable,
@@ -38,6 +42,7 @@ from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, Role
 from ofektom.ledger import Account, Entry, Movement
 from ofektom.money import MAX_AMOUNT
+from ofektom.outbox import Tell
 
 HOLD = Account(AccountKind.PAYOUT_HOLD)
 
@@ -117,8 +122,15 @@ def request_payment(
     settled.record(ledger.post(act_on(actor, card), *settled.entries, hold))
     write(card, credit=card.row["credit"] - from_credit)
     facts = {"account_id": account_id, "amount": amount, "method": method, "commission": settled.total}
-    audit.record("payments.requested", "payment_request", found.id, actor=actor, after=facts)
+    tell = _told("payments.requested", actor, found, balance=settled.card.balance - amount)
+    audit.record("payments.requested", "payment_request", found.id, actor=actor, after=facts, tell=tell)
     return queries.request(actor, found.id)
+
+
+def _told(topic: str, actor: Actor, found: PaymentRequest, **more) -> list[Tell]:
+    facts = {"request_id": found.id, "account_id": found.account_id, "amount": found.amount, "method": found.method}
+    facts |= {"currency": actor.currency, "by_member_id": actor.membership_id} | more
+    return [Tell(topic, found.customer_id, facts)]
 
 
 def _check_destination(actor: Actor, card: Card, method: str, payment_account_id: int | None) -> None:
@@ -172,9 +184,12 @@ def approve(*, actor: Actor, request_id: int) -> dict:
     )
     db.session.add(approval)
     db.session.flush()
+    tell = []
     if queries.approvals_of(found) >= found.approvals_needed:
         _decide(actor, found, RequestStatus.REQUESTED, RequestStatus.APPROVED)
-    audit.record("payments.approved", "payment_request", request_id, actor=actor, after={"status": found.status})
+        tell = _told("payments.approved", actor, found)
+    after = {"status": found.status}
+    audit.record("payments.approved", "payment_request", request_id, actor=actor, after=after, tell=tell)
     return queries.request(actor, request_id)
 
 
@@ -209,9 +224,9 @@ def _give_back(actor: Actor, request_id: int, allowed: tuple, after: RequestStat
     ledger.post(act_on(actor, card), _entry(f"payment.{after}", found, HOLD, savings))
     write(card, credit=card.row["credit"] + found.from_credit)
     change = {"status": after, "reason": reason}
-    audit.record(
-        f"payments.{after}", "payment_request", request_id, actor=actor, before={"status": before}, after=change
-    )
+    action, was = f"payments.{after}", {"status": before}
+    tell = _told(action, actor, found, balance=card.balance + found.amount, reason=reason)
+    audit.record(action, "payment_request", request_id, actor=actor, before=was, after=change, tell=tell)
     return queries.request(actor, request_id)
 
 
@@ -246,16 +261,50 @@ def make_code(*, actor: Actor, request_id: int) -> dict:
     Raises NotFound, WrongMethod, WrongStatus.
     """
     found = queries.locked_request(actor, request_id)
+    _check_payable_in_cash(found)
+    code = credentials.secret_of(_new_code(found, clock.read_now()))
+    audit.record("payments.code_made", "payment_request", request_id, actor=actor)
+    return {"code": code, "expires_at": found.code_expires_at}
+
+
+def _check_payable_in_cash(found: PaymentRequest) -> None:
     if found.method != PayMethod.CASH:
         raise WrongMethod
     if found.status != RequestStatus.APPROVED:
         raise WrongStatus(status_now=found.status)
-    code = f"{secrets.randbelow(10**6):06d}"
-    found.code_hash = _code_hash(found, code)
-    found.code_expires_at = clock.read_now() + timedelta(minutes=CODE_MINUTES)
+
+
+def _new_code(found: PaymentRequest, now: datetime) -> str:
+    """Give a request a new code; returns its seed."""
+    seed = credentials.new_seed("code")
+    found.code_hash = _code_hash(found, credentials.secret_of(seed))
+    found.code_expires_at = now + timedelta(minutes=CODE_MINUTES)
     db.session.flush()
-    audit.record("payments.code_made", "payment_request", request_id, actor=actor)
-    return {"code": code, "expires_at": found.code_expires_at}
+    return seed
+
+
+@verb
+def send_code(*, actor: Actor, request_id: int) -> dict:
+    """Send the customer a new one-time code by SMS; whoever asks for it never sees it, nor does the database.
+
+    Returns {"sent_to": the end of the number, "expires_at": ...}. Raises NotFound, WrongMethod, WrongStatus,
+    CodeNotSendable, CodeJustSent.
+    """
+    found = queries.locked_request(actor, request_id)
+    _check_payable_in_cash(found)
+    now = clock.read_now()
+    if found.code_expires_at is not None:
+        age = now - (found.code_expires_at - timedelta(minutes=CODE_MINUTES))
+        if age < CODE_PAUSE:
+            raise CodeJustSent(retry_after=math.ceil((CODE_PAUSE - age).total_seconds()))
+    phone = queries.phone_for_codes(found, now)
+    seed = _new_code(found, now)
+    told = _told("payments.code", actor, found, expires_at=found.code_expires_at, phone=phone)
+    tell = [replace(item, seed=seed) for item in told]
+    sent_to = phone[-4:]
+    after = {"sent_to": sent_to}
+    audit.record("payments.code_sent", "payment_request", request_id, actor=actor, after=after, tell=tell)
+    return {"sent_to": sent_to, "expires_at": found.code_expires_at}
 
 
 def _code_hash(found: PaymentRequest, code: str) -> str:
@@ -270,10 +319,7 @@ def pay_cash(*, actor: Actor, request_id: int, code: str) -> dict:
     TooManyGuesses, InsufficientFunds.
     """
     card, found = _locked(actor, request_id)
-    if found.method != PayMethod.CASH:
-        raise WrongMethod
-    if found.status != RequestStatus.APPROVED:
-        raise WrongStatus(status_now=found.status)
+    _check_payable_in_cash(found)
     _check_code(found, code)
     own_cash = Account(AccountKind.AGENT_CASH, actor.membership_id)
     _pay(actor, card, found, Account(AccountKind.BUSINESS_CASH) if actor.role == Role.ADMIN else own_cash)
@@ -317,7 +363,8 @@ def _pay(
     ledger.post(act_on(actor, card), _entry("payment.paid", found, HOLD, destination, reference))
     _close_if_empty(card)
     facts = {"status": RequestStatus.PAID, "amount": found.amount, "bank_reference": bank_reference}
-    audit.record("payments.paid", "payment_request", found.id, actor=actor, after=facts)
+    tell = _told("payments.paid", actor, found, balance=card.balance)
+    audit.record("payments.paid", "payment_request", found.id, actor=actor, after=facts, tell=tell)
 
 
 def _locked(actor: Actor, request_id: int) -> tuple[Card, PaymentRequest]:

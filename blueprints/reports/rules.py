@@ -4,7 +4,8 @@ from blueprints.settings.rules import AccountKind
 
 
 def trial_balance(totals: dict[str, int]) -> dict:
-    """Debits and credits of every kind of account, in minor units; a balance below zero is a debit."""
+    """Debits and credits of every kind of account of the chart, in minor units; a balance below zero is a debit."""
+    totals = {str(kind): 0 for kind in AccountKind} | totals
     lines = [{"kind": kind, "debit": max(0, -total), "credit": max(0, total)} for kind, total in sorted(totals.items())]
     debits, credits = sum(line["debit"] for line in lines), sum(line["credit"] for line in lines)
     return {"lines": lines, "debits": debits, "credits": credits, "balanced": debits == credits}

@@ -36,6 +36,7 @@ from ofektom.database import verb
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role
 from ofektom.ledger import Act, Entry
+from ofektom.outbox import Tell
 from ofektom.plain import Statement
 
 A_YEAR = timedelta(days=366)
@@ -317,7 +318,9 @@ def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
     write(card, state=State.COMPLETED, ended_on=card.today)
     after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": settled.total}
     before = {"state": card.row["state"]}
-    audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after)
+    facts = {"account_id": card.id, "tracking_number": card.row["tracking_number"], "currency": actor.currency}
+    tell = [Tell("savings.completed", card.row["customer_id"], facts | {"balance": settled.card.balance})]
+    audit.record("savings.ended_early", "savings_account", card.id, actor=actor, before=before, after=after, tell=tell)
     return queries.account(actor, card.id)
 
 

@@ -2,7 +2,20 @@
 
 from datetime import date
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, Integer, SmallInteger, String, false, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    false,
+    func,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from blueprints.settings.rules import (
@@ -43,6 +56,11 @@ class BusinessSettings(db.Model):
     )
     # Whether anybody may read the business's name and where it collects.
     public_page: Mapped[bool] = mapped_column(default=False, server_default=false())
+    sms: Mapped[bool] = mapped_column(default=True, server_default=true())
+    sms_sender: Mapped[str | None] = mapped_column(String(11))
+    # Hours of the day in the business's time zone, between which no SMS is sent that can wait.
+    quiet_from: Mapped[int | None] = mapped_column(SmallInteger)
+    quiet_until: Mapped[int | None] = mapped_column(SmallInteger)
 
     __table_args__ = (
         CheckConstraint(one_of("commission_kind", CommissionKind), name="commission_kind"),
@@ -54,6 +72,11 @@ class BusinessSettings(db.Model):
         CheckConstraint(f"cycle_days BETWEEN 1 AND {MAX_CYCLE_DAYS}", name="cycle_days"),
         CheckConstraint(f"expense_approval_above BETWEEN 0 AND {MAX_AMOUNT}", name="expense_approval_above"),
         CheckConstraint(f"weekdays BETWEEN 1 AND {ALL_WEEK}", name="weekdays"),
+        CheckConstraint("sms_sender ~ '^[A-Za-z0-9 ]{3,11}$'", name="sms_sender"),
+        CheckConstraint("quiet_from BETWEEN 0 AND 23 AND quiet_until BETWEEN 0 AND 23", name="quiet_hours"),
+        CheckConstraint("(quiet_from IS NULL) = (quiet_until IS NULL)", name="quiet_from_until"),
+        # Nobody signs with the name of another business, however it is spelt.
+        Index("uq_business_settings_sms_sender", func.lower(sms_sender.column), unique=True),
     )
 
 

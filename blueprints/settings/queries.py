@@ -59,3 +59,8 @@ def holiday_dates(business_id: int) -> frozenset[date]:
 def today(actor: Actor) -> date:
     """The business day it is now in the actor's business."""
     return db.session.scalar(select(clock.today(actor.timezone)))
+
+
+def is_sms_on(business_id: int) -> bool:
+    """Whether the business has its people told by SMS."""
+    return db.session.scalar(select(BusinessSettings.sms).where(BusinessSettings.business_id == business_id))

@@ -1,7 +1,7 @@
 """/settings and /settings/holidays of the business one works in."""
 
 from blueprints.settings import queries, schemas, services
-from blueprints.settings.rules import ContradictoryPolicy, HolidayExists, HolidayPassed
+from blueprints.settings.rules import ContradictoryPolicy, HalfQuiet, HolidayExists, HolidayPassed, SenderTaken
 from ofektom.errors import NotFound
 from ofektom.views import Slice
 
@@ -19,7 +19,7 @@ def settings(actor):
     access="settings.change",
     body=schemas.SettingsIn(),
     answer=schemas.SettingsOut(),
-    errors=[ContradictoryPolicy],
+    errors=[ContradictoryPolicy, HalfQuiet, SenderTaken],
 )
 def change_settings(actor, body):
     """Change some settings. Plans already made keep their terms."""

@@ -59,6 +59,16 @@ class ContradictoryPolicy(Problem):
     code, status, title = "settings.contradictory_policy", 422, "These commission rules do not go together"
 
 
+class HalfQuiet(Problem):
+    code, status, title = "settings.half_quiet", 422, "Quiet hours have a beginning and an end, or neither"
+    constraints = ("ck_business_settings_quiet_from_until",)
+
+
+class SenderTaken(Problem):
+    code, status, title = "settings.sender_taken", 409, "Another business sends its SMS under that name"
+    constraints = ("uq_business_settings_sms_sender",)
+
+
 class HolidayExists(Problem):
     code, status, title = "settings.holiday_exists", 409, "That day is a holiday already"
     constraints = ("pk_holidays",)

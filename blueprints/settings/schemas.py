@@ -1,11 +1,12 @@
 """Settings as they are sent and shown."""
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 from blueprints.settings.rules import MAX_CYCLE_DAYS, CommissionKind, CycleKind, Earned, weekday_list, weekday_mask
 from ofektom.money import BASIS_POINTS
 from ofektom.schemas import Amount, Choice, Currency, Day, ListOf, Schema, StrictBoolean, Text, Whole
 
+_QUIET = {"description": "hour of the day; SMS that can wait are not sent between from and until"}
 _VALUE = "basis points for percent, minor units for flat, unused for one_day"
 
 
@@ -47,6 +48,14 @@ class SettingsIn(Schema):
     partial_payouts = StrictBoolean()
     cooldown_hours = Whole(low=0, high=720, metadata={"description": "hours a new payment account waits"})
     public_page = StrictBoolean(metadata={"description": "show name and units to anybody, at /public/businesses/{id}"})
+    sms = StrictBoolean(metadata={"description": "tell customers by SMS, where the operator has a provider"})
+    sms_sender = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(r"\A[A-Za-z0-9 ]{3,11}\Z"),
+        metadata={"description": "the sender ID of SMS, as registered with the provider; null for the operator's"},
+    )
+    quiet_from = Whole(low=0, high=23, allow_none=True, metadata=_QUIET)
+    quiet_until = Whole(low=0, high=23, allow_none=True, metadata=_QUIET)
 
 
 class SettingsOut(Schema):
@@ -66,6 +75,10 @@ class SettingsOut(Schema):
     partial_payouts = fields.Boolean()
     cooldown_hours = fields.Integer()
     public_page = fields.Boolean()
+    sms = fields.Boolean()
+    sms_sender = fields.String(allow_none=True)
+    quiet_from = fields.Integer(allow_none=True)
+    quiet_until = fields.Integer(allow_none=True)
 
 
 class HolidayIn(Schema):

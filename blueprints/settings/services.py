@@ -22,7 +22,7 @@ def open_settings(business_id: int) -> None:
 
 @verb
 def change_settings(*, actor: Actor, changes: dict) -> dict:
-    """Change some settings and return all of them. Raises ContradictoryPolicy."""
+    """Change some settings and return all of them. Raises ContradictoryPolicy, HalfQuiet, SenderTaken."""
     settings = db.session.get(BusinessSettings, actor.business_id, with_for_update=True, populate_existing=True)
     before = apply(settings, changes)
     check_policy(kind=settings.commission_kind, value=settings.commission_value, earned=settings.commission_earned)

@@ -58,7 +58,9 @@ class MemberOut(Schema):
 
 
 class InvitedOut(MemberOut):
-    invitation_token = fields.String(metadata={"description": "shown only now; give it to the person"})
+    invitation_token = fields.String(
+        allow_none=True, metadata={"description": "shown only now; give it to the person. Null when they get an SMS"}
+    )
 
 
 class AcceptIn(Schema):

@@ -6,6 +6,7 @@ from flask import current_app
 from sqlalchemy import select, update
 
 from blueprints.auth.rules import PasswordRequired, WrongCredentials
+from blueprints.settings.queries import is_sms_on
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries
 from blueprints.users.rules import (
@@ -19,13 +20,14 @@ from blueprints.users.rules import (
     WrongState,
     check_parent_role,
 )
-from ofektom import audit, callers, clock, credentials, ledger
+from ofektom import audit, callers, clock, credentials, ledger, sms
 from ofektom.auth import Session, end_sessions
-from ofektom.credentials import hash_token, new_token
+from ofektom.credentials import hash_token, new_seed, secret_of
 from ofektom.database import apply, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role, User
+from ofektom.outbox import Tell
 
 
 @verb
@@ -43,11 +45,11 @@ def add_member(
         parent_id = parent_id or actor.membership_id
         _check_own_portfolio(actor, parent_id)
     _check_parent(actor.business_id, role, parent_id)
-    member = invite(
+    member, tell = invite(
         business_id=actor.business_id, role=role, full_name=full_name, parent_id=parent_id, unit_id=unit_id, **logins
     )
     facts = {"role": role, "full_name": full_name, "parent_id": parent_id, "unit_id": unit_id}
-    audit.record("members.added", "member", member["id"], actor=actor, after=facts)
+    audit.record("members.added", "member", member["id"], actor=actor, after=facts, tell=[tell])
     return member
 
 
@@ -59,11 +61,13 @@ def invite(
     parent_id: int | None = None,
     unit_id: int | None = None,
     **logins,
-) -> dict:
-    """Create a membership with its invitation and ledger accounts, within the verb of the caller."""
+) -> tuple[dict, Tell]:
+    """Create a membership with its invitation and ledger accounts, within the verb of the caller.
+
+    Returns the member as `add_member` does, and what the caller's audit row is to tell them.
+    """
     if role != Role.CUSTOMER and not any(logins.values()):
         raise LoginNeeded
-    token = new_token()
     member = Membership(
         business_id=business_id,
         user_id=_find_or_create_user(full_name, logins),
@@ -74,12 +78,20 @@ def invite(
         full_name=full_name,
         phone=logins.get("phone"),
     )
-    _set_invitation(member, token)
+    seed = _set_invitation(member)
     db.session.add(member)
     db.session.flush()
     callers.forget_businesses(member.user_id)
     _open_accounts(member)
-    return _card(member) | {"invitation_token": token}
+    return _invited(member, seed)
+
+
+def _invited(member: Membership, seed: str) -> tuple[dict, Tell]:
+    """The member with the token, unless it goes to their phone: then who has it has the phone, too."""
+    facts = {"role": member.role, "full_name": member.full_name, "expires_at": member.invitation_expires_at}
+    by_sms = member.phone is not None and sms.is_configured() and is_sms_on(member.business_id)
+    token = None if by_sms else secret_of(seed)
+    return _card(member) | {"invitation_token": token}, Tell("members.invited", member.id, facts, seed)
 
 
 def _find_or_create_user(full_name: str, logins: dict) -> int:
@@ -99,9 +111,12 @@ def _find_or_create_user(full_name: str, logins: dict) -> int:
     return user.id
 
 
-def _set_invitation(member: Membership, token: str) -> None:
-    member.invitation_hash = hash_token(token)
+def _set_invitation(member: Membership) -> str:
+    """Give a member a new invitation; returns the seed of its token."""
+    seed = new_seed("token")
+    member.invitation_hash = hash_token(secret_of(seed))
     member.invitation_expires_at = clock.read_now() + timedelta(days=current_app.config["INVITATION_DAYS"])
+    return seed
 
 
 def _open_accounts(member: Membership) -> None:
@@ -141,6 +156,8 @@ def change_member(*, actor: Actor, member_id: int, changes: dict) -> dict:
     """Change the business's own note of a member: full_name, phone, unit_id. Raises NotFound, UnknownUnit."""
     member = queries.lock_member(actor.business_id, member_id)
     before = apply(member, changes)
+    if before.get("phone", member.phone) != member.phone:
+        member.phone_changed_at = clock.read_now()
     audit.record("members.changed", "member", member_id, actor=actor, before=before, after=changes)
     return _card(member)
 
@@ -151,12 +168,12 @@ def renew_invitation(*, actor: Actor, member_id: int) -> dict:
     member = queries.lock_member(actor.business_id, member_id)
     if member.status not in (MembershipStatus.INVITED, MembershipStatus.REJECTED):
         raise WrongState
-    token = new_token()
     member.status = MembershipStatus.INVITED
-    _set_invitation(member, token)
+    seed = _set_invitation(member)
     callers.forget_businesses(member.user_id)
-    audit.record("members.invited_again", "member", member_id, actor=actor)
-    return _card(member) | {"invitation_token": token}
+    shown, tell = _invited(member, seed)
+    audit.record("members.invited_again", "member", member_id, actor=actor, tell=[tell])
+    return shown
 
 
 @verb

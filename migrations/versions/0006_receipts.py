@@ -4,14 +4,14 @@ Built while the service, also its release of before, goes on collecting: from th
 its number; those of before are then numbered in their order, collector by collector.
 
 Revision: 0006
-Follows: 0004
+Follows: 0005
 """
 
 import sqlalchemy as sa
 from alembic import context, op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

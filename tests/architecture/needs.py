@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import func, select
 
+from blueprints.arrears import queries as unpaid
 from blueprints.audit import queries as trail
 from blueprints.auth import queries as sign_ins
 from blueprints.auth import services as signing
@@ -19,14 +20,30 @@ from blueprints.documents import queries as documents
 from blueprints.documents.rules import Subject
 from blueprints.expenses import queries as spending
 from blueprints.expenses.models import ExpenseCard, ExpenseItem
+from blueprints.figures import queries as figures
 from blueprints.markings import queries as collecting
 from blueprints.markings.models import Collection
+from blueprints.notifications import queries as telling
+from blueprints.notifications.rules import TOPICS
 from blueprints.payments import queries as payments
 from blueprints.savings import queries as savings
+from blueprints.search import queries as searching
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries as users
 from blueprints.users import services as people
-from ofektom import audit, auth, callers, credentials, freshness, idempotency, ledger, periods
+from blueprints.webhooks import queries as programs
+from ofektom import (
+    audit,
+    auth,
+    callers,
+    credentials,
+    deliveries,
+    freshness,
+    idempotency,
+    ledger,
+    outbox,
+    periods,
+)
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from tests.cast import PIN
@@ -37,11 +54,13 @@ PLACE = {"timezone": "Africa/Lagos", "currency": "NGN"}
 ADMIN = Actor(1, 1, False, 1, SIZE.member_id(0), "admin", **PLACE)
 AGENT = Actor(SIZE.member_id(1), SIZE.member_id(1), False, 1, SIZE.member_id(1), "agent", **PLACE)
 CUSTOMER_ID = SIZE.member_id(SIZE.staff + 1)
+CUSTOMER = Actor(CUSTOMER_ID, CUSTOMER_ID, False, 1, CUSTOMER_ID, "customer", **PLACE)
 UNIT_ID = SIZE.member_id(3)
 ACCOUNT_ID = SIZE.account_id(SIZE.each * 6 // 10)  # in progress
 BAG = ledger.Account(AccountKind.AGENT_CASH, AGENT.membership_id)
 LATELY = date.today() - timedelta(days=4)
 PHONE, EMAIL = f"+23480{CUSTOMER_ID:08d}", f"person{AGENT.user_id}@example.com"
+NEWS = {"business_id": 1, "member_id": CUSTOMER_ID, "facts": {}}
 FIRST = {"limit": 50, "cursor": None}
 ANY_COMMISSION = {"agent_id": None, "account_id": None}
 
@@ -105,6 +124,14 @@ def _exported(subject: Subject, actor: Actor = ADMIN, **wanted) -> Query:
     return Query(f"documents.queries.export({name})", lambda: next(documents.export(actor, subject, **filters)))
 
 
+def _messages(**wanted) -> Query:
+    return _listed("notifications", telling.messages, wanted, CUSTOMER, **({} if wanted else {"state": None}))
+
+
+def _deliveries(**wanted) -> Query:
+    return _listed("notifications", telling.deliveries, wanted)
+
+
 def _events(**wanted) -> Query:
     names = ", ".join(f"{name}=" for name in wanted)
     return Query(f"audit.queries.events({names})", lambda: trail.events(1, **FIRST, **wanted))
@@ -146,12 +173,34 @@ def _latest_receipt():
     return collecting.receipt(_latest_collection()["check_code"])
 
 
+def _report(place, function: Callable, *shape, actor: Actor = ADMIN, **wanted) -> Query:
+    room = place.__name__.split(".")[1]
+    about = [f"as {actor.role}"] if actor is not ADMIN else []
+    about += [*map(repr, shape), *(f"{name}=" for name, value in wanted.items() if value and name != "limit")]
+    return Query(f"{room}.queries.{function.__name__}({', '.join(about)})", lambda: function(actor, *shape, **wanted))
+
+
+def _taken_in(group: str, actor: Actor = ADMIN, **wanted) -> Query:
+    days = {"since": LATELY, "until": LATELY}
+    return _report(figures, figures.collections, group, actor=actor, **{"collector_id": None} | days | wanted)
+
+
+def _unpaid(function: Callable, actor: Actor = ADMIN, **wanted) -> Query:
+    return _report(unpaid, function, actor=actor, **FIRST, **{"collector_id": None} | wanted)
+
+
+def _search(q: str, actor: Actor = ADMIN) -> Query:
+    who = "" if actor is ADMIN else f"as {actor.role}, "
+    return Query(f"search.queries.search({who}q={q})", lambda: searching.search(actor, q=q, limit=20))
+
+
 CALLER = Query("ofektom.callers.find()", _caller)
 ROUTE = Query("markings.queries.route()", lambda: collecting.route(ADMIN, collector_id=None, **FIRST))
 CARD = Query("savings.queries.card()", lambda: savings.card(ADMIN, ACCOUNT_ID))
 COLLECTION = Query("markings.queries.collection()", _latest_collection)
 BAG_STATEMENT = Query("ofektom.ledger.statement()", lambda: ledger.statement(1, BAG, **FIRST))
 GIVE_BACK = Query("commissions.services.give_back()", _give_back)
+DASHBOARD = Query("figures.queries.dashboard()", lambda: figures.dashboard(ADMIN))
 PERIOD = Query(
     "commissions.queries.statement(since=, until=)",
     lambda: charges.statement(ADMIN, AGENT.membership_id, since=LATELY, until=LATELY, **FIRST),
@@ -159,9 +208,14 @@ PERIOD = Query(
 OUTLAYS = Query(
     "expenses.queries.totals()", lambda: spending.totals(ADMIN, since=LATELY, until=LATELY, spender_id=None)
 )
+EARNED = _report(figures, figures.commissions, since=LATELY, until=LATELY)
 SEALED = Query("ofektom.audit.broken_seals()", lambda: audit.broken_seals(1))
 CHANGES = Query("ofektom.freshness.Changes.spare()", _ask_what_changed)
 CHANGE_SECRET = Query("auth.services.change_secret()", _change_secret)
+
+CALLS = Query("webhooks.queries.calls()", lambda: programs.calls(ADMIN, ADMIN.membership_id, **FIRST, state=None))
+CLAIM = Query("ofektom.deliveries.claim()", lambda: deliveries.claim("sms"))
+DEAD = Query("ofektom.deliveries.dead()", lambda: deliveries.dead(50))
 
 NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_business_id_action_id": [_events(action="savings.opened")],
@@ -175,14 +229,23 @@ NEEDS: dict[str, list[Query]] = {
     "ix_audit_events_seal": [SEALED],
     "ix_audit_events_unsealed": [Query("ofektom.audit.seal()", lambda: audit.seal(1))],
     "ix_collections_business_id_account_id_id": [_collections(account_id=ACCOUNT_ID)],
-    "ix_collections_business_id_collected_on_id": [
+    "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
+    "ix_collections_of_day": [
         _collections(collected_on=LATELY),
         _exported(Subject.COLLECTIONS, first=LATELY),
+        *(_taken_in(group) for group in ("day", "unit", "agent")),
+        _taken_in("day", AGENT),
+        DASHBOARD,
     ],
-    "ix_collections_business_id_collector_id_id": [_collections(collector_id=AGENT.membership_id)],
     "ix_commissions_business_id_account_id_id": [_commissions(account_id=ACCOUNT_ID)],
-    "ix_commissions_business_id_agent_id_at": [PERIOD],
+    "ix_commissions_business_id_agent_id_at": [PERIOD, EARNED],
     "ix_commissions_business_id_agent_id_id": [_commissions(agent_id=AGENT.membership_id)],
+    "ix_deliveries_business_id_member_id_id": [_deliveries(member_id=CUSTOMER_ID)],
+    "ix_deliveries_business_id_state_id": [_deliveries(state="dead")],
+    "ix_deliveries_business_id_target_id_id": [CALLS],
+    "ix_deliveries_due": [CLAIM],
+    "ix_deliveries_ended_at": [DEAD, Query("ofektom.deliveries.forget()", deliveries.forget)],
+    "ix_deliveries_lane": [CLAIM],
     "ix_expense_card_incomes_business_id_card_id_id": [_of_a_card(spending.incomes, **FIRST)],
     "ix_expense_cards_business_id_customer_id_id": [_cards(customer_id=CUSTOMER_ID)],
     "ix_expense_items_business_id_card_id_id": [
@@ -204,6 +267,8 @@ NEEDS: dict[str, list[Query]] = {
         _accounts(AGENT),
         _accounts(collector_id=AGENT.membership_id),
     ],
+    "ix_memberships_business_id_phone": [_search(f"0{PHONE[4:]}")],
+    "ix_memberships_name_words": [_search("person 39")],
     "ix_memberships_business_id_role_id": [_members(role="agent")],
     "ix_memberships_business_id_status_id": [_members(status="invited"), _members(status="deactivated")],
     "ix_memberships_business_id_unit_id_id": [_members(unit_id=UNIT_ID)],
@@ -212,6 +277,12 @@ NEEDS: dict[str, list[Query]] = {
         Query("auth.services.log_in()", _open_session),
         Query("auth.queries.is_admin_anywhere()", lambda: sign_ins.is_admin_anywhere(CUSTOMER_ID)),
     ],
+    "ix_messages_business_id_member_id_id": [_messages()],
+    "ix_messages_unread": [
+        _messages(state="unread"),
+        Query("notifications.queries.unread()", lambda: telling.unread(CUSTOMER)),
+    ],
+    "ix_outbox_id": [Query("ofektom.outbox.pass_on()", lambda: outbox.pass_on([], most=10))],
     "ix_payment_requests_business_id_account_id_id": [_requests(account_id=ACCOUNT_ID)],
     "ix_payment_requests_business_id_customer_id_id": [_requests(customer_id=CUSTOMER_ID)],
     "ix_payment_requests_business_id_status_id": [_requests(status="requested"), _requests(status="approved")],
@@ -237,6 +308,17 @@ BY_CONSTRAINT = [
     _listed("payments", payments.payment_accounts, {"customer_id": CUSTOMER_ID}),
     _listed("payments", payments.payment_accounts, {}, customer_id=None),
     _collections(),
+    _unpaid(unpaid.arrears, as_of=None),
+    _unpaid(unpaid.arrears, AGENT, as_of=None),
+    _unpaid(unpaid.arrears, collector_id=AGENT.membership_id, as_of=None),
+    _unpaid(unpaid.dormant, days=30),
+    _unpaid(unpaid.dormant, AGENT, days=30),
+    _taken_in("agent", collector_id=AGENT.membership_id),
+    _report(figures, figures.cash, **FIRST),
+    _report(figures, figures.cash, actor=AGENT, **FIRST),
+    Query("figures.queries.platform()", lambda: figures.platform(ADMIN, **FIRST)),
+    _search("person 39", AGENT),
+    _search("0000000000"),
     _requests(),
     _requests(AGENT),
     _commissions(),
@@ -251,6 +333,9 @@ BY_CONSTRAINT = [
     Query("expenses.queries.paid_account()", lambda: spending.paid_account(ADMIN, ACCOUNT_ID)),
     _events(),
     GIVE_BACK,
+    _deliveries(),
+    Query("notifications.queries.audience()", lambda: telling.audience(NEWS, TOPICS["payments.requested"])),
+    Query("notifications.queries.wishes()", lambda: telling.wishes(CUSTOMER)),
     Query("markings.queries.receipt()", _latest_receipt),
     *(_exported(subject, actor) for subject in Subject for actor in (ADMIN, AGENT)),
     Query("ofektom.periods.totals()", lambda: periods.totals(1, BAG, ledger.Period(LATELY, LATELY))),

@@ -60,7 +60,19 @@ def test_a_caller_new_to_the_worker_costs_one_command(price, app, fresh_cast, ac
     assert price.of(lambda: fresh_cast.chidi.ok("GET", "/auth/me")) == ({"mget": 1}, 0)
 
 
-@pytest.mark.parametrize("path", ["/savings/{}", "/savings/{}/card", "/savings?limit=50", "/route", "/collections"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/savings/{}",
+        "/savings/{}/card",
+        "/savings?limit=50",
+        "/route",
+        "/collections",
+        "/search?q=funke",
+        "/reports/arrears",
+        "/reports/collections/by-day",
+    ],
+)
 def test_a_read_costs_at_most_one_command_and_its_statement(price, app, fresh_cast, account, path):
     app.extensions["callers"].clear()
     assert price.of(lambda: fresh_cast.chidi.ok("GET", path.format(account["id"]))) == ({"mget": 1}, 1)

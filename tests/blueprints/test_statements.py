@@ -2,9 +2,10 @@
 
 A number that changes is a change of the design: the commit that changes it says why. The caller of a read is known to
 the worker, so a read costs its answer alone; who changes something costs one statement more. A cash marking costs nine,
-eight of them in its transaction (three more where a cycle begins).
+eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none.
 """
 
+import hmac
 from collections import Counter
 from datetime import date, timedelta
 
@@ -16,8 +17,11 @@ from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
+from tests.telling import sms_on, tell_everybody
 
 PINNED = {
+    "arrears.arrears": 1,
+    "arrears.dormant": 1,
     "audit.events": 1,
     "audit.platform_events": 1,
     "auth.change_secret": 11,
@@ -65,12 +69,27 @@ PINNED = {
     "expenses.spend_item": 8,
     "expenses.top_up": 9,
     "expenses.totals": 1,
+    "figures.cash": 1,
+    "figures.collections_by_agent": 1,
+    "figures.collections_by_day": 1,
+    "figures.collections_by_unit": 1,
+    "figures.commissions": 1,
+    "figures.dashboard": 1,
+    "figures.platform": 1,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
     "markings.collections": 1,
     "markings.reverse": 17,
     "markings.route": 1,
+    "notifications.change_preferences": 4,
+    "notifications.deliveries": 1,
+    "notifications.mark_all_read": 2,
+    "notifications.mark_read": 4,
+    "notifications.messages": 1,
+    "notifications.preferences": 1,
+    "notifications.take_sms_report": 1,
+    "notifications.unread_count": 1,
     "ops.docs": 0,
     "ops.docs_asset": 0,
     "ops.health": 1,
@@ -83,7 +102,7 @@ PINNED = {
     "payments.cancel": 14,
     "payments.fail": 14,
     "payments.list_banks": 0,
-    "payments.make_code": 6,
+    "payments.make_code": 5,
     "payments.pay_cash": 15,
     "payments.pay_transfer": 14,
     "payments.payment_account": 1,
@@ -91,6 +110,7 @@ PINNED = {
     "payments.reject": 13,
     "payments.remove_payment_account": 4,
     "payments.request": 1,
+    "payments.send_code": 8,
     "payments.request_payment": 11,
     "payments.requests": 1,
     "reports.four_pots": 1,
@@ -105,6 +125,7 @@ PINNED = {
     "savings.open_account": 15,
     "savings.preview": 4,
     "savings.roll_over": 13,
+    "search.search": 1,
     "settings.add_holiday": 4,
     "settings.change_settings": 4,
     "settings.holidays": 1,
@@ -124,6 +145,15 @@ PINNED = {
     "users.reject": 3,
     "users.renew_invitation": 6,
     "users.users": 1,
+    "webhooks.add": 6,
+    "webhooks.calls": 2,
+    "webhooks.change": 5,
+    "webhooks.remove": 5,
+    "webhooks.replay": 8,
+    "webhooks.rotate_secret": 5,
+    "webhooks.send_test": 6,
+    "webhooks.webhook": 1,
+    "webhooks.webhooks": 1,
 }
 
 
@@ -168,6 +198,7 @@ def measured(app, staff) -> Counter:
         _expenses(cast)
         account = _savings(cast)
         _payments(cast, account)
+        _telling(app, cast)
         _reads(cast, account)
         _signing_in_and_out(cast)
     return meter.cost
@@ -186,7 +217,7 @@ def _people(cast):
     admin = {"full_name": "X", "phone": new_phone()}
     business = staff.ok("POST", "/businesses", {"name": "Another", "admin": admin})["business"]
     staff.ok("PATCH", f"/businesses/{business['id']}", {"name": "Other"})
-    for path in ("/businesses", f"/businesses/{business['id']}", "/users", "/platform/audit"):
+    for path in ("/businesses", f"/businesses/{business['id']}", "/users", "/platform/audit", "/platform/dashboard"):
         staff.ok("GET", path)
     unit = ada.ok("POST", "/units", {"name": "Oshodi"})
     ada.ok("PATCH", f"/units/{unit['id']}", {"name": "Oshodi 2"})
@@ -245,11 +276,37 @@ def _payments(cast, account):
     ada.ok("POST", f"{ask(wire)}/fail", {"reason": "x"})
     ada.ok("POST", f"{ask(wire)}/pay-transfer", {"bank_reference": "BANK-0001"})
     path = ask(cash)
+    with sms_on(cast.app):
+        cast.chidi.ok("POST", f"{path}/send-code")
     code = funke.ok("POST", f"{path}/code")["code"]
     cast.chidi.ok("POST", f"{path}/pay-cash", {"code": code})
     funke.ok("GET", path)
     funke.ok("GET", f"/payment-accounts/{number['id']}")
     funke.ok("DELETE", f"/payment-accounts/{number['id']}")
+
+
+def _telling(app, cast):
+    ada, funke = cast.ada, cast.funke
+    tell_everybody(app, cast.business_id)
+    for path in ("", "/unread-count", "/preferences"):
+        funke.ok("GET", f"/notifications{path}")
+    newest = funke.ok("GET", "/notifications")["items"][0]["id"]
+    funke.ok("POST", f"/notifications/{newest}/read")
+    funke.ok("POST", "/notifications/read")
+    funke.ok("PATCH", "/notifications/preferences", {"sms": False})
+    ada.ok("GET", "/notifications/deliveries")
+    key, report = app.config["TERMII_SECRET_KEY"].encode(), b'{"message_id": "1", "status": "Delivered"}'
+    signed = {"X-Termii-Signature": hmac.new(key, report, "sha512").hexdigest()}
+    app.test_client().post("/api/v1/notifications/sms-reports", data=report, headers=signed)
+    path = f"/webhooks/{ada.ok('POST', '/webhooks', {'url': 'http://127.0.0.1:1/'})['id']}"
+    for read in ("/webhooks", path):
+        ada.ok("GET", read)
+    ada.ok("PATCH", path, {"events": ["payments.paid"]})
+    ada.ok("POST", f"{path}/secret")
+    call = ada.ok("POST", f"{path}/test")["id"]
+    ada.ok("POST", f"{path}/deliveries/{call}/replay")
+    ada.ok("GET", f"{path}/deliveries")
+    ada.ok("DELETE", path)
 
 
 def _expenses(cast):
@@ -286,6 +343,8 @@ def _reads(cast, account):
     for path in (
         "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
         "/settings /settings/holidays /reports/trial-balance /reports/four-pots /auth/sessions /auth/me "
+        "/reports/collections/by-day /reports/collections/by-unit /reports/collections/by-agent /reports/commissions "
+        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke "
         f"/members/{cast.funke.id} /savings/{account['id']} /savings/{account['id']}/card "
         f"/savings/{account['id']}/statement /commissions/agents/{cast.chidi.id}/statement"
     ).split():

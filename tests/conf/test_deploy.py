@@ -20,13 +20,18 @@ OF_OTHERS = {"NGINX_ENVSUBST_FILTER", "REDISCLI_AUTH", "POSTGRES_USER", "POSTGRE
 
 def environments() -> dict[str, dict[str, str]]:
     """What each way of running the service sets in an instance's environment."""
-    services = compose()["services"]
+    services = {
+        name: {key: re.sub(r"\$\{\w+:-(.*)\}", r"\1", value) for key, value in service["environment"].items()}
+        for name, service in compose()["services"].items()
+        if "environment" in service
+    }
     unit_sets = dict(pair.split("=", 1) for pair in " ".join(unit("ofektom@.service")["Environment"]).split())
     return {
         "app.json": {name: item.get("value", "") for name, item in app_json()["env"].items()},
-        "backend1": services["backend1"]["environment"],
-        "migrate": services["migrate"]["environment"],
-        "command": services["command"]["environment"],
+        "backend1": services["backend1"],
+        "worker": services["worker"],
+        "migrate": services["migrate"],
+        "command": services["command"],
         "systemd": unit_sets | variables("systemd/env.example"),
     }
 
@@ -47,6 +52,13 @@ def test_heroku_and_the_image_have_the_same_python():
     assert {stage.base for stage in dockerfile.stages()} == {f"python:{wanted.strip()}-slim-trixie"}
 
 
+def test_everywhere_the_same_command_delivers():
+    [by_systemd] = unit("ofektom-worker.service")["ExecStart"]
+    assert by_systemd.removeprefix("/opt/ofektom/.venv/bin/") == " ".join(procfile()["worker"])
+    assert compose()["services"]["worker"]["command"] == procfile()["worker"]
+    assert "ofektom-worker.service" in " ".join(unit("ofektom.target")["Wants"])
+
+
 @pytest.mark.parametrize("way", environments())
 def test_what_it_sets_are_settings_that_are_explained(way):
     assert environments()[way].keys() - OF_OTHERS <= settings_documented()
@@ -62,7 +74,7 @@ def test_three_instances_have_connections_that_a_server_of_default_size_has(way,
         settings = load_settings({"database_url": url})
         assert settings.instances == 3
         pool.check_capacity(settings)
-        with pytest.raises(ConfigurationError, match="may open 120 connections, but PostgreSQL allows 97"):
+        with pytest.raises(ConfigurationError, match="may open 112 connections, but PostgreSQL allows 97"):
             pool.check_capacity(load_settings({"database_url": url, "instances": 4}))
 
 

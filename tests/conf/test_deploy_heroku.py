@@ -98,7 +98,7 @@ def test_a_pool_larger_than_the_small_plan_is_refused(small_plan, self_signed_re
     command = ["bash", "-c", " ".join(procfile()["web"])]
     done = subprocess.run(command, cwd=ROOT, env=variables, check=False, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "may open 28 connections, but PostgreSQL allows 20" in done.stdout
+    assert "may open 26 connections, but PostgreSQL allows 20" in done.stdout
 
 
 def test_the_manifest_has_only_what_heroku_knows():

@@ -55,7 +55,7 @@ def test_the_first_run_says_how_to_get_in_and_the_second_the_same(tmp_path):
         for path in re.findall(r"(?:Documentation|OpenAPI) +http://127.0.0.1:\d+(/\S+)", guide):
             assert ask(port, path).status == 200
     assert process.returncode == 0
-    assert len(started) >= 3, "gunicorn, its worker and PostgreSQL"
+    assert len(started) >= 4, "gunicorn, its worker, the worker that delivers, and PostgreSQL"
     assert not any(is_alive(child) for child in started)
 
     with make_run(tmp_path, port) as (process, guide):

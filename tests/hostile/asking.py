@@ -53,6 +53,7 @@ class Good:
 
     endpoint: Endpoint
     cell: Cell
+    headers: dict
 
     def bodies(self, name: str) -> list[dict]:
         """The good bodies to spoil field `name` in: the one that has it, or every one."""
@@ -78,7 +79,7 @@ class Adversary:
         """Send and judge; returns the status. A refusal has one of `codes`, by default of those that are promised."""
         before, began = self.kept and self.kept.commits, time.perf_counter()
         [method] = good.endpoint.view.methods
-        headers = {"Idempotency-Key": uuid.uuid4().hex} | request.pop("headers", {})
+        headers = {"Idempotency-Key": uuid.uuid4().hex} | good.headers | request.pop("headers", {})
         if good.cell.persona.client.token:
             headers.setdefault("Authorization", f"Bearer {good.cell.persona.client.token}")
         client = good.cell.persona.client.app.test_client(use_cookies=False)
@@ -127,7 +128,7 @@ def good_request(world: World, people: list[Persona], name: str) -> Good:
     endpoint = endpoint_of(world.app, name)
     fine = [cell for cell in cells(world, people, endpoint) if cell.about == "own" and cell.status < 300]
     admins = [cell for cell in fine if cell.persona.role == "admin"]
-    return Good(endpoint, (admins or fine)[0])
+    return Good(endpoint, (admins or fine)[0], endpoint.expected.headers(world))
 
 
 def writable(schema: Schema, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], fields.Field]]:

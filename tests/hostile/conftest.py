@@ -6,6 +6,7 @@ from tests.hostile.asking import Adversary, Tally
 from tests.isolation.people import Persona, personas
 from tests.isolation.withheld import commits_withheld
 from tests.isolation.world import World
+from tests.telling import sms_on
 
 
 @pytest.fixture(scope="package")
@@ -31,9 +32,9 @@ def tally(record_property) -> Tally:
 
 
 @pytest.fixture
-def adversary(tally) -> Adversary:
+def adversary(app, tally) -> Adversary:
     """Somebody whose accepted acts are taken back and whose refused ones must not get as far as a commit."""
-    with commits_withheld() as kept:
+    with commits_withheld() as kept, sms_on(app):
         yield Adversary(kept, tally)
 
 

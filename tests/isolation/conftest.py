@@ -6,6 +6,7 @@ from tests.isolation.matrix import Findings
 from tests.isolation.people import Persona, personas
 from tests.isolation.withheld import Kept, commits_withheld
 from tests.isolation.world import World
+from tests.telling import sms_on
 
 
 @pytest.fixture(scope="package")
@@ -21,9 +22,9 @@ def people(world) -> list[Persona]:
 
 
 @pytest.fixture
-def kept() -> Kept:
-    """Every act of the test is taken back; counts the commits it would have made."""
-    with commits_withheld() as kept:
+def kept(app) -> Kept:
+    """Every act of the test is taken back; counts the commits it would have made. What is sent by SMS would be."""
+    with commits_withheld() as kept, sms_on(app):
         yield kept
 
 

@@ -3,6 +3,8 @@
 The matrix fails for an endpoint that is not here, and for an entry here that is no endpoint.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -52,7 +54,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Expected:
-    """`lists` is the kind of thing whose ids the items of the answer carry."""
+    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request."""
 
     roles: str
     references: tuple[Reference, ...] = ()
@@ -60,6 +62,7 @@ class Expected:
     path: dict = field(default_factory=dict)
     query: dict = field(default_factory=dict)
     lists: str | None = None
+    headers: Callable[[World], dict] = lambda world: {}
 
     def make_body(self, asked: Asked) -> dict | None:
         return self.body(asked) if callable(self.body) else self.body
@@ -139,6 +142,15 @@ EXPORT = Expected(
     ),
     body={"from": day(-30)},
 )
+
+
+def signed_nothing(world: World) -> dict:
+    """A report of the SMS carrier that says nothing."""
+    key = world.app.config["TERMII_SECRET_KEY"].encode()
+    return {"X-Termii-Signature": hmac.new(key, b"", hashlib.sha512).hexdigest()}
+
+
+WEBHOOK = path("webhook_id", "webhook")
 SPENDER = filtered_by("spender_id", "collector")
 SPENT = {"amount": 1_000, "category": "fuel", "note": "Petrol"}
 CARD = path("card_id", "expense_card")
@@ -146,7 +158,11 @@ INCOME = {"amount": 1_000, "source": "Salary"}
 ITEM = {"name": "Rice", "category": "food", "amount": 1_000}
 OPENED = {"name": "Newly Opened", "admin": {"full_name": "New Admin", "username": "new-admin"}}
 
+BY_COLLECTOR = (filtered_by("collector_id", "collector"),)
+
 EXPECTED: dict[str, Expected] = {
+    "arrears.arrears": Expected(STAFF, BY_COLLECTOR, query={"as_of": day(5)}),
+    "arrears.dormant": Expected(STAFF, BY_COLLECTOR, query={"days": 1}),
     "audit.events": Expected(ADMIN, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
     "audit.platform_events": Expected(PLATFORM, FILTERS_OF_AUDIT, query=OF_AN_ACCOUNT),
     "auth.change_secret": Expected(SIGNED_IN, body=change_secret),
@@ -208,6 +224,13 @@ EXPECTED: dict[str, Expected] = {
     "expenses.spend_item": Expected(MEMBERS, (path("item_id", "expense_item"),), body={"amount": 900}),
     "expenses.top_up": Expected(MEMBERS, (CARD,), body=INCOME),
     "expenses.totals": Expected(STAFF, (SPENDER,), query={"since": day(-30), "until": day(1)}),
+    "figures.cash": Expected(STAFF),
+    "figures.collections_by_agent": Expected(STAFF, BY_COLLECTOR),
+    "figures.collections_by_day": Expected(STAFF, BY_COLLECTOR),
+    "figures.collections_by_unit": Expected(STAFF, BY_COLLECTOR),
+    "figures.commissions": Expected(STAFF, query={"since": day(-30), "until": day(1)}),
+    "figures.dashboard": Expected(ADMIN),
+    "figures.platform": Expected(PLATFORM),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
@@ -216,6 +239,14 @@ EXPECTED: dict[str, Expected] = {
     ),
     "markings.reverse": Expected(STAFF, (path("collection_id", "collection"),), body=REASON),
     "markings.route": Expected(STAFF, (filtered_by("collector_id", "collector"),)),
+    "notifications.change_preferences": Expected(MEMBERS, body={"email": True}),
+    "notifications.deliveries": Expected(ADMIN, (filtered_by("member_id", "member"),), lists="delivery"),
+    "notifications.mark_all_read": Expected(MEMBERS),
+    "notifications.mark_read": Expected(MEMBERS, (path("message_id", "message"),)),
+    "notifications.messages": Expected(MEMBERS, lists="message"),
+    "notifications.preferences": Expected(MEMBERS),
+    "notifications.take_sms_report": Expected(PUBLIC, headers=signed_nothing),
+    "notifications.unread_count": Expected(MEMBERS),
     "ops.docs": Expected(PUBLIC),
     "ops.docs_asset": Expected(PUBLIC, path={"version": ASSETS.version, "name": "swagger-ui.css"}),
     "ops.health": Expected(OPERATOR),
@@ -246,6 +277,7 @@ EXPECTED: dict[str, Expected] = {
     "payments.requests": Expected(
         MEMBERS, (filtered_by("account_id", "account"), filtered_by("customer_id", "customer")), lists="request"
     ),
+    "payments.send_code": Expected(STAFF, (path("request_id", "request_to_send_code"),)),
     "reports.four_pots": Expected(ADMIN),
     "reports.savings_statement": Expected(MEMBERS, (ACCOUNT,)),
     "reports.trial_balance": Expected(ADMIN),
@@ -262,6 +294,7 @@ EXPECTED: dict[str, Expected] = {
     ),
     "savings.preview": Expected(STAFF, body=PLAN),
     "savings.roll_over": Expected(STAFF, (path("account_id", "account_completed"),), body={}),
+    "search.search": Expected(STAFF, query={"q": "name"}),
     "settings.add_holiday": Expected(ADMIN, body={"day": day(300), "name": "New Holiday"}),
     "settings.change_settings": Expected(ADMIN, body={"backdating_days": 2}),
     "settings.holidays": Expected(STAFF),
@@ -289,4 +322,13 @@ EXPECTED: dict[str, Expected] = {
     "users.reject": Expected(PUBLIC, body=refuse),
     "users.renew_invitation": Expected(ADMIN, (path("member_id", "member_invited"),)),
     "users.users": Expected(PLATFORM, lists="user"),
+    "webhooks.add": Expected(ADMIN, body={"url": "http://127.0.0.1:1/", "events": []}),
+    "webhooks.calls": Expected(ADMIN, (WEBHOOK,)),
+    "webhooks.change": Expected(ADMIN, (WEBHOOK,), body={"events": ["payments.paid"]}),
+    "webhooks.remove": Expected(ADMIN, (WEBHOOK,)),
+    "webhooks.replay": Expected(ADMIN, (WEBHOOK, path("delivery_id", "call"))),
+    "webhooks.rotate_secret": Expected(ADMIN, (WEBHOOK,)),
+    "webhooks.send_test": Expected(ADMIN, (WEBHOOK,)),
+    "webhooks.webhook": Expected(ADMIN, (WEBHOOK,)),
+    "webhooks.webhooks": Expected(ADMIN, lists="webhook"),
 }

@@ -172,9 +172,9 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
     return Cell(persona, about, path, query, body, status, code, same_as)
 
 
-def ask(endpoint: Endpoint, cell: Cell):
+def ask(world: World, endpoint: Endpoint, cell: Cell):
     """Send the cell's request."""
-    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    headers = {"Idempotency-Key": uuid.uuid4().hex} | endpoint.expected.headers(world)
     if cell.persona.client.token:
         headers["Authorization"] = f"Bearer {cell.persona.client.token}"
     [method] = endpoint.view.methods
@@ -185,7 +185,7 @@ def ask(endpoint: Endpoint, cell: Cell):
 def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Findings) -> None:
     """Ask and note what is not as it must be."""
     before = kept.commits
-    with ask(endpoint, cell) as answer:
+    with ask(world, endpoint, cell) as answer:
         text = read(answer)
     findings.cells += 1
     label = f"{cell.persona.name}, {cell.about}: {answer.status_code}"

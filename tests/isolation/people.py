@@ -8,7 +8,7 @@ from tests.isolation.world import ADMIN, ANYBODY, LINE, MEMBERS, NOBODY, OWN, ST
 
 EVERYBODY = frozenset({"*"})
 STAFF_ROLES = {"admin", "agent", "sub_agent"}
-PERSONAL = {"session"}
+PERSONAL = {"session", "message"}
 OF_THE_BUSINESS = {"unit", "holiday"}
 OF_THE_PLATFORM = {"business", "user"}
 OF_WHOEVER_ASKS = {"public_page", "receipt"}

@@ -71,14 +71,18 @@ def search(world: World, persona: Persona, endpoint: Endpoint, query: dict, find
     return answer["items"]
 
 
-@pytest.mark.parametrize("name", ["audit.events", "audit.platform_events", "savings.accounts", "users.members"])
+SEARCHED = ["audit.events", "audit.platform_events", "savings.accounts", "search.search", "users.members"]
+
+
+@pytest.mark.parametrize("name", SEARCHED)
 def test_searching_for_what_is_not_ones_own_finds_nothing(app, world, people, findings, name):
     endpoint = endpoint_of(app, name)
     for persona in allowed(people, endpoint):
         strange = [canary.text for canary in world.canaries if not persona.may_read(canary)]
         for filter_name, longest in text_filters(endpoint).items():
             words = [word for word in strange if len(word) <= longest][:MOST_WORDS]
-            for word in [*words, *WILDCARDS]:
+            # The search reads the letters beside a wildcard, and by those everybody may find their own.
+            for word in words if name == "search.search" else [*words, *WILDCARDS]:
                 if search(world, persona, endpoint, {filter_name: word}, findings):
                     findings.wrong.append(f"{persona.name} finds something by {filter_name}={word}")
     assert not findings.wrong + findings.leaks

@@ -11,6 +11,7 @@ from ofektom.auth import Session, issue_access_token
 from ofektom.extensions import db
 from ofektom.identity import User
 from tests.cast import PASSWORD, Cast, Client, Person, Staff, new_phone
+from tests.telling import sms_on, tell_everybody
 
 MARKED_DAYS = 20
 _days_ahead = itertools.count(200)
@@ -59,9 +60,11 @@ class Furnished:
             self.thing(kind, None, self.cast.business_id)
         self._add_units_and_holidays()
         self._add_members()
+        self._add_webhook()
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
             Estate(self, customer, collector)
             Spending(self, customer, collector)
+        self._tell()
 
     def word(self, what: str, readers: str, subject: str | None = None) -> str:
         """A new canary that says what it is."""
@@ -105,6 +108,23 @@ class Furnished:
         reason = {"reason": self.word("Left because", ADMIN)}
         self.ada.ok("POST", f"/members/{former.id}/deactivate", reason)
         self.thing("member_deactivated", "former", former.id)
+
+    def _add_webhook(self) -> None:
+        url = f"http://127.0.0.1:1/{self.note(secrets.token_hex(12), ADMIN)}"
+        hook = self.ada.ok("POST", "/webhooks", {"url": url})
+        self.note(hook["signing_secret"], NOBODY)
+        self.thing("webhook", None, hook["id"])
+        self.thing("call", None, self.ada.ok("POST", f"/webhooks/{hook['id']}/test")["id"])
+
+    def _tell(self) -> None:
+        """Have everybody told what has happened so far."""
+        with sms_on(self.cast.app):
+            tell_everybody(self.cast.app, self.cast.business_id)
+        for key in ("funke", "hauwa", "ike", "bola"):
+            for message in self.person(key).ok("GET", "/notifications?limit=100")["items"]:
+                self.thing("message", key, message["id"])
+        for delivery in self.ada.ok("GET", "/notifications/deliveries?limit=100")["items"]:
+            self.thing("delivery", None, delivery["id"])
 
     def _describe(self, key: str) -> None:
         """Give a member a name and phone that only this business knows, and a session with a name of its own."""
@@ -192,10 +212,11 @@ class Estate:
         self._request("request", by=self.customer)
         self._request("request_of_collector", by=self.collector)
         cash = self._request("request_to_pay_cash", by=self.customer)
+        coded = self._request("request_to_send_code", by=self.customer)
         bank = self._request("request_to_pay_transfer", by=self.customer, transfer=True)
         done = self._request("request_paid", by=self.customer, transfer=True)
         refused = self._request("request_rejected", by=self.customer)
-        for approved in (cash, bank, done):
+        for approved in (cash, coded, bank, done):
             ada.ok("POST", f"/payments/{approved}/approve")
         self.home.codes[cash] = self.customer.ok("POST", f"/payments/{cash}/code")["code"]
         reference = self.home.note(f"BANK-{secrets.token_hex(8)}", LINE, self.key)

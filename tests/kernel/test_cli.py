@@ -81,12 +81,20 @@ def test_tidy_says_what_it_has_deleted_and_keeps_locks(app, flask):
         " ('tidy:young', 1, ARRAY[now() - interval '23 hours'], NULL),"
         " ('tidy:locked', 19, ARRAY[now() - interval '26 hours'], now() + interval '1 hour')"
     )
+    reports = (
+        "INSERT INTO sms_reports (reference, status, at) VALUES ('old', 'delivered', now() - interval '91 days'),"
+        " ('young', 'delivered', now() - interval '89 days')"
+    )
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(db.text(budget))
-    assert flask("tidy").output == "deleted 0 idempotency keys, 1 guess budgets and 0 notes of changed facts\n"
+        connection.execute(db.text(reports))
+    said = "deleted 0 idempotency keys, 1 guess budgets, 0 notes of changed facts"
+    assert flask("tidy").output == f"{said} and 1 deliveries and reports of them\n"
     with app.app_context(), db.engine.begin() as connection:
         left = connection.execute(db.text("DELETE FROM guess_budgets WHERE subject LIKE 'tidy:%' RETURNING subject"))
         assert sorted(left.scalars()) == ["tidy:locked", "tidy:young"]
+        left = connection.execute(db.text("DELETE FROM sms_reports WHERE reference <> 'x' RETURNING reference"))
+        assert "old" not in left.scalars()
 
 
 def test_the_commands_are_listed_with_what_they_do(flask):

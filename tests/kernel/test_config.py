@@ -55,6 +55,9 @@ def test_production_is_what_it_is_when_nobody_says(environment):
         ("PIN_PEPPER", PEPPER[:31]),
         ("PIN_PEPPER", SECRET),  # the same as SECRET_KEY
         ("FLASK_DEBUG", "1"),
+        ("TERMII_URL", "http://carrier.example"),
+        ("TERMII_URL", "carrier.example"),
+        ("SMTP_URL", "mail.example:25"),
         ("DATABASE_URL", "postgresql://ofektom:postgres@db/ofektom"),
         ("DATABASE_URL", "postgresql://ofektom:%70assword@db/ofektom"),
         ("REDIS_URL", "redis://:changeme@cache:6379/0"),
@@ -129,3 +132,12 @@ def test_overrides_come_before_the_environment(environment):
 def test_flask_knows_every_setting_by_its_upper_case_name(environment):
     settings = environment()
     assert settings.as_flask_config() == {name.upper(): value for name, value in vars(settings).items()}
+
+
+def test_whoever_sends_says_who_they_are(environment):
+    with pytest.raises(ConfigurationError, match="SMTP_URL"):
+        environment(MAIL_FROM="news@ofektom.example")
+    with pytest.raises(ConfigurationError, match="SMS_SENDER"):
+        environment(TERMII_API_KEY="a key", SMS_SENDER="far too long a name", MAIL_FROM=None)
+    settings = environment(TERMII_API_KEY="a key", SMS_SENDER="AdaThrift", TERMII_URL="http://127.0.0.1:1")
+    assert settings.sms_sender == "AdaThrift"

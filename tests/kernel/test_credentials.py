@@ -1,6 +1,8 @@
 """Weak secrets are refused, good ones kept only as hashes, and guessing is slow and finite."""
 
+import base64
 import itertools
+import re
 import time
 
 import pytest
@@ -250,3 +252,18 @@ def test_budgets_are_forgotten_after_a_day_in_which_nothing_happened(subject, ca
     credentials.forget_guesses()
     tables.db.session.rollback()
     assert tables.run(known, s=subject).scalar() == 0
+
+
+def test_a_secret_is_made_of_its_seed_and_the_pepper(app, context):
+    code, token = credentials.new_seed("code"), credentials.new_seed("token")
+    first = credentials.secret_of(code), credentials.secret_of(token)
+    assert re.fullmatch(r"[0-9]{6}", first[0])
+    assert len(base64.urlsafe_b64decode(first[1] + "=")) == 32
+    assert (credentials.secret_of(code), credentials.secret_of(token)) == first
+    assert len({credentials.secret_of(credentials.new_seed("token")) for _ in range(50)}) == 50
+    before = app.config["PIN_PEPPER"]
+    app.config["PIN_PEPPER"] = "another pepper that nobody has"
+    try:
+        assert credentials.secret_of(token) != first[1]
+    finally:
+        app.config["PIN_PEPPER"] = before

@@ -17,7 +17,7 @@ from tests.conf.debian_postgres import debian_postgres
 from tests.conftest import MIGRATIONS
 
 SECTIONS = {"statements", "unused_indexes", "indexes", "tables", "buffer_hits", "connections"}
-UNUSED = "ix_collections_business_id_collected_on_id"
+UNUSED = "ix_collections_of_day"
 
 
 def said(app: Flask, *options: str) -> str:

@@ -1,9 +1,12 @@
 """Proofs over HTTP, and the audit trail."""
 
+from blueprints.settings.rules import AccountKind
+
 
 def test_an_empty_business_balances(fresh_cast):
     balance = fresh_cast.ada.ok("GET", "/reports/trial-balance")
     assert (balance["debits"], balance["credits"], balance["balanced"]) == (0, 0, True)
+    assert {line["kind"] for line in balance["lines"]} == set(AccountKind)
     assert fresh_cast.ada.ok("GET", "/reports/four-pots")["difference"] == 0
 
 

@@ -24,6 +24,10 @@ def test_the_defaults_are_the_fields_tradition(fresh_cast):
         "partial_payouts": True,
         "cooldown_hours": 24,
         "public_page": False,
+        "sms": True,
+        "sms_sender": None,
+        "quiet_from": None,
+        "quiet_until": None,
     }
 
 

@@ -1,0 +1,118 @@
+"""`flask deliver`: what passes on the outbox's rows and sends what is to be sent, beside the web processes.
+
+One thread passes on, and each channel has a thread of its own: a receiver that takes its time holds up nobody on
+another channel. Any number of these processes may run.
+"""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from ofektom import deliveries, discovery, outbox
+from ofektom.deliveries import Later, Never, Outcome
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 1
+TROUBLED_SECONDS = 5
+Sender = Callable[[dict], Outcome]
+
+
+def listeners() -> list[outbox.Listener]:
+    """What every slice does with a row of the outbox."""
+    return [listen for module in discovery.find_slices().values() for listen in getattr(module, "LISTENERS", ())]
+
+
+def senders() -> dict[str, Sender]:
+    """Who sends what, by channel."""
+    return {name: send for m in discovery.find_slices().values() for name, send in getattr(m, "SENDERS", {}).items()}
+
+
+def pass_on() -> bool:
+    """Pass on some rows of the outbox; returns whether there were any."""
+    return outbox.pass_on(listeners()) > 0
+
+
+def deliver_one(channel: str, send: Sender) -> bool:
+    """Send the next delivery of a channel that is due, if there is one; returns whether there was."""
+    claimed = deliveries.claim(channel)
+    if claimed is None:
+        return False
+    state = deliveries.settle(claimed, _send(claimed, send))
+    facts = {"channel": channel, "delivery": claimed["id"], "attempt": claimed["attempts"], "state": state}
+    log.info("delivery %s", "left to another worker" if state is None else state.value, extra=facts)
+    return True
+
+
+def _send(claimed: dict, send: Sender) -> Outcome:
+    if claimed["expired"]:
+        return Never("its time is over")
+    if claimed["attempts"] > deliveries.MOST_ATTEMPTS:
+        return Never("workers have died over it")
+    try:
+        return send(claimed)
+    except Exception as error:
+        log.exception("a delivery failed", extra={"delivery": claimed["id"]})
+        return Later(f"a mistake of ours: {type(error).__name__}")
+
+
+def deliver_all() -> None:
+    """Pass on and send everything that is due now."""
+    while pass_on():
+        pass
+    for channel, send in senders().items():
+        while deliver_one(channel, send):
+            pass
+
+
+def _work(app: Flask, stop: threading.Event, step: Callable[[], bool]) -> None:
+    while not stop.is_set():
+        pause = TROUBLED_SECONDS
+        try:
+            with app.app_context():
+                pause = 0 if step() else IDLE_SECONDS
+        except Exception as error:
+            log.warning("cannot deliver at the moment: %s", type(error).__name__)
+        stop.wait(pause)
+
+
+@click.command("deliver")
+@click.option("--once", is_flag=True, help="Send what is due and end, instead of going on until told to stop.")
+@with_appcontext
+def deliver(once: bool) -> None:
+    """Tell people and programs what happened: by SMS, e-mail, in the application and by webhook."""
+    if once:
+        deliver_all()
+        return
+    app, stop = current_app._get_current_object(), threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    steps = [pass_on, *((lambda c=channel, s=send: deliver_one(c, s)) for channel, send in senders().items())]
+    threads = [threading.Thread(target=_work, args=(app, stop, step)) for step in steps]
+    for thread in threads:
+        thread.start()
+    log.info("delivering")
+    for thread in threads:
+        thread.join()  # each ends what it has begun, which takes no longer than a call may
+    log.info("stopped")
+
+
+@click.command("deliveries")
+@click.option("--again", multiple=True, metavar="CHANNEL", help="Try what was given up on this channel anew.")
+@click.option("--hours", default=24, show_default=True, help="How far back --again goes.")
+@with_appcontext
+def show_deliveries(again: tuple[str, ...], hours: int) -> None:
+    """Show how much waits to be sent and what was given up last, or try the latter anew."""
+    if again:
+        click.echo(f"{deliveries.try_again(list(again), timedelta(hours=hours))} deliveries are tried anew")
+        return
+    click.echo(" ".join(f"{channel}: {rows} waiting" for channel, rows in deliveries.waiting().items()) or "all sent")
+    for row in deliveries.dead(50):
+        ended, name = row["ended_at"].isoformat(timespec="seconds"), f"business {row['business_id']}, {row['id']}"
+        click.echo(f"{ended} {row['channel']} {row['topic']} ({name}): {row['error']}, {row['attempts']} attempts")
