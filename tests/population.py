@@ -47,7 +47,6 @@ TABLES = (
     "webhooks",
 )
 WITHOUT_ID = {"business_settings", "holidays", "idempotency_keys", "guess_budgets", "sms_reports"}
-WITHOUT_ID |= {"notification_wishes"}
 
 _INDEXES = text(
     "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"
