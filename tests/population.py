@@ -48,7 +48,6 @@ TABLES = (
     "webhooks",
 )
 WITHOUT_ID = {"business_settings", "receipt_counters", "holidays", "idempotency_keys", "guess_budgets", "sms_reports"}
-WITHOUT_ID |= {"notification_wishes"}
 
 _INDEXES = text(
     "SELECT indexname, indexdef FROM pg_indexes LEFT JOIN pg_constraint ON conname = indexname"

@@ -382,8 +382,8 @@ NEWS = (
     SELECT reference, 'delivered', created_at FROM deliveries WHERE reference IS NOT NULL
     """,
     """
-    INSERT INTO notification_wishes (business_id, member_id, in_app, sms, email)
-    SELECT business_id, id, true, true, false FROM people WHERE n % 10 = 0
+    INSERT INTO notification_wishes (business_id, id, member_id, in_app, sms, email)
+    SELECT business_id, id, id, true, true, false FROM people WHERE n % 10 = 0
     """,
     """
     INSERT INTO webhooks (business_id, id, url, events, seed, is_active, created_by_id)

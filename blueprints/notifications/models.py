@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, String, func
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ofektom.extensions import db
@@ -37,9 +37,10 @@ class NotificationWish(db.Model):
     __tablename__ = "notification_wishes"
 
     business_id: Mapped[int] = tenant_id()
-    member_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    id: Mapped[int] = row_id()
+    member_id: Mapped[int] = mapped_column(BigInteger)
     in_app: Mapped[bool] = mapped_column()
     sms: Mapped[bool] = mapped_column()
     email: Mapped[bool] = mapped_column()
 
-    __table_args__ = (within_tenant("memberships", "member_id"),)
+    __table_args__ = (within_tenant("memberships", "member_id"), UniqueConstraint("business_id", "member_id"))

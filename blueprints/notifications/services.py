@@ -56,7 +56,11 @@ def change_wishes(*, actor: Actor, changes: dict) -> dict:
     before = queries.wishes(actor)
     after = before | changes
     row = {"business_id": actor.business_id, "member_id": actor.membership_id} | after
-    kept = insert(NotificationWish).values(row).on_conflict_do_update(constraint="pk_notification_wishes", set_=after)
+    kept = (
+        insert(NotificationWish)
+        .values(row)
+        .on_conflict_do_update(constraint="uq_notification_wishes_business_id_member_id", set_=after)
+    )
     db.session.execute(kept)
     about = {"actor": actor, "before": {name: before[name] for name in changes}, "after": changes}
     audit.record("notifications.wishes_changed", "member", actor.membership_id, **about)

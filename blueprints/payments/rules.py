@@ -123,6 +123,7 @@ class CodeNotSendable(Problem):
 
 class CodeJustSent(Problem):
     code, status, title = "payments.code_just_sent", 429, "A code has just been made; wait a minute for another one"
+    retry_after = 60  # where no better figure is known
 
 
 class NotCancellable(Problem):

@@ -147,12 +147,14 @@ def _create_messages() -> None:
     op.create_table(
         "notification_wishes",
         _business_id(),
+        _id(),
         sa.Column("member_id", sa.BigInteger(), nullable=False),
         sa.Column("in_app", sa.Boolean(), nullable=False),
         sa.Column("sms", sa.Boolean(), nullable=False),
         sa.Column("email", sa.Boolean(), nullable=False),
         _member("notification_wishes", "member_id"),
-        *_keys("notification_wishes", "business_id", "member_id"),
+        sa.UniqueConstraint("business_id", "member_id", name="uq_notification_wishes_business_id_member_id"),
+        *_keys("notification_wishes", "business_id", "id"),
     )
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from tests.concurrency.race import rows, scalar
+from tests.telling import sms_on, tell_everybody
 
 HISTORY = ("ledger_entries", "ledger_postings", "audit_events", "audit_seals")
 
@@ -18,7 +19,7 @@ def history(cast):
 
 
 def make_history(cast) -> None:
-    """One of everything: a marking with commission, a request decided and paid, a payment account, a unit."""
+    """One of everything that refers to something else."""
     cast.ada.ok("PATCH", "/settings", {"agent_share": 6_000, "cooldown_hours": 0})
     cast.account = cast.open_account(cast.funke)
     cast.mark(cast.account, days=3)
@@ -30,6 +31,18 @@ def make_history(cast) -> None:
     cast.ada.ok("POST", f"/payments/{request}/pay-transfer", {"bank_reference": "FBN-1"})
     unit = cast.ada.ok("POST", "/units", {"name": "Balogun market"})
     cast.ada.ok("PATCH", f"/members/{cast.funke.id}", {"unit_id": unit["id"]})
+    _spend(cast)
+    cast.ada.ok("POST", "/webhooks", {"url": "http://127.0.0.1:1/"})
+    cast.funke.ok("PATCH", "/notifications/preferences", {"email": True})
+    with sms_on(cast.app):
+        tell_everybody(cast.app, cast.business_id)
+
+
+def _spend(cast) -> None:
+    cast.chidi.ok("POST", "/expenses", {"amount": 1, "category": "fuel", "note": "x"})
+    income = {"amount": 1_000, "source": "x"}
+    card = cast.funke.ok("POST", "/expense-cards", income | {"name": "x"})["id"]
+    cast.funke.ok("POST", f"/expense-cards/{card}/items", {"name": "x", "category": "food", "amount": 500})
 
 
 def refused(app, statement: str, **values) -> DBAPIError:
