@@ -130,12 +130,12 @@ def test_no_row_can_refer_to_another_tenants(app, cast, rivals):
     make_history(rivals)
     tried = 0
     for key in tenant_keys(app):
-        own = scalar(app, f"SELECT max(id) FROM {key['source']} WHERE business_id = :b", b=cast.business_id)
+        own = scalar(app, f"SELECT max(ctid) FROM {key['source']} WHERE business_id = :b", b=cast.business_id)
         foreign = scalar(app, f"SELECT max(id) FROM {key['target']} WHERE business_id = :b", b=rivals.business_id)
         assert own, f"no row to try {key['name']} with"
         assert foreign, f"nothing of the rivals for {key['name']} to name"
         column = key["columns"][-1]
-        change = f"UPDATE {key['source']} SET {column} = {foreign} WHERE id = {own}"
+        change = f"UPDATE {key['source']} SET {column} = {foreign} WHERE ctid = '{own}'"
         for statement in (change, copy_with(app, key["source"], own, column, foreign)):
             with app.app_context(), db.engine.connect() as connection:
                 connection.execute(text(STRIP.format(table=key["source"])))
@@ -146,12 +146,12 @@ def test_no_row_can_refer_to_another_tenants(app, cast, rivals):
     assert tried > 50
 
 
-def copy_with(app, table: str, row_id: int, column: str, value: int) -> str:
-    """The INSERT that copies a row with another `value` of one column."""
+def copy_with(app, table: str, place: str, column: str, value: int) -> str:
+    """The INSERT that copies the row at a place with another `value` of one column."""
     query = "SELECT column_name AS name FROM information_schema.columns WHERE table_name = :t AND column_name <> 'id'"
     names = [row["name"] for row in rows(app, query, t=table)]
     chosen = ", ".join(str(value) if name == column else name for name in names)
-    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {chosen} FROM {table} WHERE id = {row_id}"
+    return f"INSERT INTO {table} ({', '.join(names)}) SELECT {chosen} FROM {table} WHERE ctid = '{place}'"
 
 
 def test_a_slot_is_paid_once_by_the_database_itself(cast):
