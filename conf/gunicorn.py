@@ -11,6 +11,8 @@ from pathlib import Path
 
 import gevent
 
+STOPS = {signal.SIGTERM, signal.SIGQUIT}
+
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "ofektom.worker.Worker"
@@ -63,11 +65,31 @@ def on_starting(server):
     In a process of its own: what the master imports its workers have already, even when HUP brings them new code.
     """
     server.ages = multiprocessing.RawArray("L", 2)  # see ofektom/worker.py
+    os.register_at_fork(before=_hold_signals, after_in_parent=_let_signals_through, after_in_child=_heed_signals)
     check = multiprocessing.get_context("fork").Process(target=_check_settings, args=[server.log])
     check.start()
     check.join()
     if check.exitcode:
         sys.exit(check.exitcode)
+
+
+def _hold_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+
+
+def _let_signals_through():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+
+
+def _heed_signals():
+    """Let a worker be stopped while it boots.
+
+    It starts with the master's signal handlers, which lose what they are sent in here: the master would
+    then wait for the worker until `graceful_timeout`.
+    """
+    for number in STOPS:
+        signal.signal(number, signal.SIG_DFL)
+    _let_signals_through()
 
 
 def _check_settings(log):
@@ -126,14 +148,7 @@ def child_exit(server, worker):
 
 
 def post_fork(server, worker):
-    """Let a worker be stopped while it boots, and count at its desk.
-
-    It starts with the master's signal handlers, which lose what they are sent in here: the master would
-    then wait for the worker until `graceful_timeout`.
-    """
-    for number in (signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
-
+    """Have a worker count at its desk."""
     from prometheus_client import values
 
     values.ValueClass = values.MultiProcessValue(lambda: worker.desk)

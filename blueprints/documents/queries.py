@@ -81,7 +81,10 @@ def _collections(actor: Actor, filters: tuple[str, ...]) -> Select:
         cast(Marking.slot_date, String), aggregate_order_by(literal_column("' '"), Marking.slot_date)
     )
     slots = select(func.count().label("slots"), dates.label("slot_dates")).where(own).lateral("slots")
-    columns = (Collection.id, Collection.collected_on, Collection.at, *AGENT, *CUSTOMER, *ACCOUNT)
+    # Whoever stands above a collector may collect for them, and is out of their sight.
+    name = case((in_sight(actor, Agent), Agent.full_name)).label("agent_name")
+    collector = (Agent.id.label("agent_id"), name, Agent.unit_id.label("agent_unit_id"))
+    columns = (Collection.id, Collection.collected_on, Collection.at, *collector, *CUSTOMER, *ACCOUNT)
     columns += (Collection.method, CURRENCY, Collection.amount, Collection.credit_change, slots)
     number = Collection.number.label("receipt_number")
     status = case((Collection.reversed_at.is_(None), "valid"), else_="reversed").label("status")
