@@ -105,6 +105,7 @@ def test_sigterm_is_heeded_while_workers_start(tmp_path, moment):
 
 def test_the_workers_numbers_are_kept_in_a_directory_that_goes_with_the_server(tmp_path):
     with gunicorn(free_port(), tmp_path / "log", TMPDIR=str(tmp_path)) as process:
+        wait_for(lambda: list(tmp_path.glob("ofektom-metrics-*")))  # it listens before it makes one
         [made] = tmp_path.glob("ofektom-metrics-*")
         assert made.stat().st_mode & 0o077 == 0
         (made / "counter_1.db").touch()
