@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 
-from tests.conf.processes import ROOT, SETTINGS, ask, free_port, gunicorn, listens, wait_for
+from tests.conf.processes import PATIENCE_SECONDS, ROOT, SETTINGS, ask, free_port, gunicorn, listens, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_sigterm_lets_requests_finish(tmp_path, everybody):
         for running in [*workers, process]:
             running.terminate()
         assert request.result().json == {"finished": True}
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
         assert not listens(port)
 
 
@@ -100,7 +100,7 @@ def test_sigterm_is_heeded_while_workers_start(tmp_path, moment):
     with gunicorn(free_port(), tmp_path / "log", workers=2) as process:
         time.sleep(moment)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_the_workers_numbers_are_kept_in_a_directory_that_goes_with_the_server(tmp_path):
@@ -111,7 +111,7 @@ def test_the_workers_numbers_are_kept_in_a_directory_that_goes_with_the_server(t
         (made / "counter_1.db").touch()
         process.send_signal(signal.SIGHUP)
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert not list(tmp_path.glob("ofektom-metrics-*"))
 
 
@@ -122,7 +122,7 @@ def test_a_directory_that_was_given_is_emptied_of_old_numbers_and_stays(tmp_path
     with gunicorn(free_port(), tmp_path / "log", TMPDIR=str(tmp_path), PROMETHEUS_MULTIPROC_DIR=str(given)) as process:
         wait_for(lambda: not list(given.iterdir()))  # it listens before it tidies up
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     assert given.exists()
     assert not list(tmp_path.glob("ofektom-metrics-*"))
 
