@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from flask import Flask
+from sqlalchemy import Executable
 from sqlalchemy.exc import DBAPIError
 
 from ofektom import errors, green, metrics
@@ -14,7 +15,7 @@ from ofektom.config import Settings
 from ofektom.extensions import db
 from ofektom.pool import check_at_checkout, driver_url, engine_options, get_connection_pool_status
 
-__all__ = ["Rehearsal", "after_commit", "apply", "get_connection_pool_status", "init_app", "verb"]
+__all__ = ["Rehearsal", "after_commit", "apply", "get_connection_pool_status", "init_app", "only", "only_row", "verb"]
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,22 @@ def init_app(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     with app.app_context():
         check_at_checkout(db.engine, ping=not settings.pgbouncer)
+
+
+def only(query: Executable):
+    """The object or value that `query` finds; raises NotFound when it finds none."""
+    found = db.session.scalar(query)
+    if found is None:
+        raise errors.NotFound
+    return found
+
+
+def only_row(query: Executable) -> dict:
+    """The row that `query` finds, by the names of its columns; raises NotFound when it finds none."""
+    row = db.session.execute(query).mappings().first()
+    if row is None:
+        raise errors.NotFound
+    return dict(row)
 
 
 def apply(row, changes: dict) -> dict:

@@ -9,7 +9,7 @@ from blueprints.businesses.models import Unit
 from blueprints.settings.models import BusinessSettings
 from ofektom import paging
 from ofektom.auth import Session
-from ofektom.errors import NotFound
+from ofektom.database import only_row
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, MembershipStatus
 
@@ -24,10 +24,7 @@ def businesses(*, limit: int, cursor: str | None) -> dict:
 
 def business(business_id: int) -> dict:
     """One business; raises NotFound."""
-    row = db.session.execute(select(*BUSINESS).where(Business.id == business_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(select(*BUSINESS).where(Business.id == business_id))
 
 
 def people_at_work(business_id: int, minutes: int) -> list[int]:
@@ -59,7 +56,4 @@ def public_page(business_id: int) -> dict:
         .join(BusinessSettings, BusinessSettings.business_id == Business.id)
         .where(Business.id == business_id, Business.is_active, BusinessSettings.public_page)
     )
-    row = db.session.execute(query).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(query)

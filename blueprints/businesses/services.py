@@ -13,7 +13,7 @@ from blueprints.settings.services import open_settings
 from blueprints.users.services import invite
 from ofektom import audit, callers, facts, ledger, response_cache
 from ofektom.caching import CacheKeys
-from ofektom.database import apply, verb
+from ofektom.database import apply, only, verb
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Role
@@ -84,9 +84,7 @@ def add_unit(*, actor: Actor, name: str) -> dict:
 def change_unit(*, actor: Actor, unit_id: int, changes: dict) -> dict:
     """Rename, close or reopen a unit. Raises NotFound, UnitExists."""
     query = select(Unit).where(Unit.business_id == actor.business_id, Unit.id == unit_id).with_for_update()
-    unit = db.session.scalar(query)
-    if unit is None:
-        raise NotFound
+    unit = only(query)
     before = apply(unit, changes)
     response_cache.forget(PUBLIC_PAGE.format(actor.business_id))
     audit.record("units.changed", "unit", unit_id, actor=actor, before=before, after=changes)

@@ -12,6 +12,7 @@ from blueprints.savings.models import SavingsAccount
 from blueprints.settings.models import BusinessSettings
 from blueprints.users.queries import in_sight
 from ofektom import clock, paging
+from ofektom.database import only, only_row
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, Role
@@ -26,14 +27,6 @@ _SPENDER = and_(Membership.business_id == Expense.business_id, Membership.id == 
 _CUSTOMER = and_(Membership.business_id == ExpenseCard.business_id, Membership.id == ExpenseCard.customer_id)
 
 
-def _found(query: Select) -> Row:
-    """The only row; raises NotFound."""
-    row = db.session.execute(query).first()
-    if row is None:
-        raise NotFound
-    return row
-
-
 def _expenses(actor: Actor, *columns) -> Select:
     """Columns of the expenses of spenders in the actor's sight."""
     return select(*columns).select_from(Expense).join(Membership, _SPENDER).where(in_sight(actor))
@@ -41,14 +34,13 @@ def _expenses(actor: Actor, *columns) -> Select:
 
 def expense(actor: Actor, expense_id: int) -> dict:
     """One expense in the actor's sight; raises NotFound."""
-    return dict(_found(_expenses(actor, *EXPENSE).where(Expense.id == expense_id))._mapping)
+    return only_row(_expenses(actor, *EXPENSE).where(Expense.id == expense_id))
 
 
 def locked_expense(actor: Actor, expense_id: int) -> Expense:
     """The same, locked and read afresh; raises NotFound."""
     query = _expenses(actor, Expense).where(Expense.id == expense_id)
-    query = query.with_for_update(of=Expense, key_share=True).execution_options(populate_existing=True)
-    return _found(query)[0]
+    return only(query.with_for_update(of=Expense, key_share=True).execution_options(populate_existing=True))
 
 
 def _between(query: Select, since: date | None, until: date | None) -> Select:
@@ -101,8 +93,8 @@ def customer_status(actor: Actor, customer_id: int) -> str | None:
     )
 
 
-def paid_account(actor: Actor, account_id: int) -> Row:
-    """(customer_id, tracking_number, state, status of the customer, what was really paid out) of a savings account.
+def paid_account(actor: Actor, account_id: int) -> dict:
+    """A savings account's customer_id, tracking_number and state, its customer's status, and what was really paid out.
 
     Raises NotFound.
     """
@@ -114,7 +106,7 @@ def paid_account(actor: Actor, account_id: int) -> Row:
     )
     columns = (SavingsAccount.customer_id, SavingsAccount.tracking_number, SavingsAccount.state, Membership.status)
     query = select(*columns, paid.scalar_subquery().label("paid")).join(Membership, customer)
-    return _found(query.where(in_sight(actor), SavingsAccount.id == account_id))
+    return only_row(query.where(in_sight(actor), SavingsAccount.id == account_id))
 
 
 def _cards(actor: Actor, *columns) -> Select:
@@ -151,9 +143,10 @@ def card(actor: Actor, card_id: int) -> dict:
     return rows[0] | {"planned": sum(part["planned"] for part in categories), "categories": categories}
 
 
-def card_to_write(actor: Actor, card_id: int) -> Row:
+def card_to_write(actor: Actor, card_id: int) -> tuple[int, str]:
     """(customer_id, status of the customer) of an expense card; raises NotFound."""
-    return _found(_cards(actor, ExpenseCard.customer_id, Membership.status).where(ExpenseCard.id == card_id))
+    found = only_row(_cards(actor, ExpenseCard.customer_id, Membership.status).where(ExpenseCard.id == card_id))
+    return found["customer_id"], found["status"]
 
 
 def incomes(actor: Actor, card_id: int, *, limit: int, cursor: str | None) -> dict:
@@ -181,7 +174,7 @@ def item(actor: Actor, item_id: int) -> dict:
     """One item, with the `customer_id` of its card and the customer's `customer_status`; raises NotFound."""
     columns = (*ITEM, ExpenseCard.customer_id, Membership.status.label("customer_status"))
     query = _cards(actor, *columns).join(ExpenseItem, _items_of_card()).where(ExpenseItem.id == item_id)
-    return dict(_found(query)._mapping)
+    return only_row(query)
 
 
 def left(business_id: int, card_id: int) -> int:

@@ -152,11 +152,12 @@ def open_card_of_account(*, actor: Actor, account_id: int, name: str) -> dict:
     Raises NotFound, NotYourCard, NotPaidOut, AccountUsed.
     """
     account = queries.paid_account(actor, account_id)
-    check_keeper(actor, account.customer_id, account.status)
-    if account.state != State.PAID_OUT:
+    check_keeper(actor, account["customer_id"], account["status"])
+    if account["state"] != State.PAID_OUT:
         raise NotPaidOut
-    source = f"savings account {account.tracking_number}"
-    return _open(actor, int(account.paid), source, customer_id=account.customer_id, account_id=account_id, name=name)
+    source = f"savings account {account['tracking_number']}"
+    facts = {"customer_id": account["customer_id"], "account_id": account_id, "name": name}
+    return _open(actor, int(account["paid"]), source, **facts)
 
 
 def _open(actor: Actor, amount: int, source: str, **facts) -> dict:

@@ -14,8 +14,8 @@ from blueprints.savings.rules import OPEN_STATES
 from blueprints.users.queries import in_sight
 from ofektom import paging
 from ofektom.credentials import keyed_hash
+from ofektom.database import only_row
 from ofektom.errors import NotFound
-from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, Role
 
 COLUMNS = tuple(Collection.__table__.c)
@@ -81,19 +81,14 @@ def receipt(code: str) -> dict:
         .join(Business, Business.id == Collection.business_id)
         .where(Collection.business_id == business_id, Collection.id == collection_id)
     )
-    row = db.session.execute(query).mappings().first()
-    if row is None:
-        raise NotFound
+    row = only_row(query)
     status = ReceiptStatus.VALID if row["reversed_at"] is None else ReceiptStatus.REVERSED
-    return dict(row) | {"slots": _slots(row), "status": status}
+    return row | {"slots": _slots(row), "status": status}
 
 
 def collection(actor: Actor, collection_id: int) -> dict:
     """One collection in the actor's sight, with its slots; raises NotFound."""
-    row = db.session.execute(_collections(actor).where(Collection.id == collection_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return _shown(row)
+    return _shown(only_row(_collections(actor).where(Collection.id == collection_id)))
 
 
 def collections(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:

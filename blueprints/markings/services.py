@@ -27,8 +27,7 @@ from blueprints.savings.rules import OPEN_STATES, AccountClosed, MarkingStatus, 
 from blueprints.savings.services import act_on, occasion, settlement, write
 from blueprints.settings.rules import AccountKind
 from ofektom import audit, ledger, response_cache
-from ofektom.database import apply, verb
-from ofektom.errors import NotFound
+from ofektom.database import apply, only, verb
 from ofektom.extensions import db
 from ofektom.identity import Actor, MembershipStatus, Role
 from ofektom.ledger import Account, AlreadyReversed, Entry, InsufficientFunds, Movement
@@ -206,10 +205,7 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
 
 def _lock(actor: Actor, collection_id: int) -> Collection:
     mine = (Collection.business_id == actor.business_id) & (Collection.id == collection_id)
-    collection = db.session.scalar(select(Collection).where(mine).with_for_update(key_share=True))
-    if collection is None:
-        raise NotFound
-    return collection
+    return only(select(Collection).where(mine).with_for_update(key_share=True))
 
 
 def _reopen(card: Card, collection_id: int) -> list[date]:

@@ -6,8 +6,8 @@ from blueprints.notifications.models import Message, NotificationWish
 from blueprints.notifications.rules import Channel, ReadState, Topic, default_wishes
 from blueprints.settings.models import BusinessSettings
 from ofektom import clock, paging
+from ofektom.database import only_row
 from ofektom.deliveries import Delivery
-from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, MembershipStatus, Role, User
 from ofektom.sms import SmsReport
@@ -40,10 +40,7 @@ def messages(actor: Actor, *, limit: int, cursor: str | None, state: str | None)
 
 def message(actor: Actor, message_id: int) -> dict:
     """One of the actor's messages; raises NotFound."""
-    row = db.session.execute(_own(actor).where(Message.id == message_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(_own(actor).where(Message.id == message_id))
 
 
 def unread(actor: Actor) -> int:

@@ -9,7 +9,7 @@ from blueprints.payments.rules import CodeNotSendable
 from blueprints.settings.models import BusinessSettings
 from blueprints.users.queries import in_sight
 from ofektom import paging, sms
-from ofektom.errors import NotFound
+from ofektom.database import only, only_row
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, Role, User
 
@@ -29,11 +29,7 @@ def _visible_accounts(actor: Actor) -> Select:
 
 def payment_account(actor: Actor, payment_account_id: int) -> dict:
     """One payment account in the actor's sight; raises NotFound."""
-    query = _visible_accounts(actor).where(PaymentAccount.id == payment_account_id)
-    row = db.session.execute(query).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(_visible_accounts(actor).where(PaymentAccount.id == payment_account_id))
 
 
 def payment_accounts(actor: Actor, *, limit: int, cursor: str | None, customer_id: int | None) -> dict:
@@ -54,10 +50,7 @@ def _visible_requests(actor: Actor) -> Select:
 
 def request(actor: Actor, request_id: int) -> dict:
     """One payment request in the actor's sight; raises NotFound."""
-    row = db.session.execute(_visible_requests(actor).where(PaymentRequest.id == request_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(_visible_requests(actor).where(PaymentRequest.id == request_id))
 
 
 def requests(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
@@ -73,11 +66,7 @@ def locked_request(actor: Actor, request_id: int) -> PaymentRequest:
     """One payment request in the actor's sight, locked and read afresh; raises NotFound."""
     query = select(PaymentRequest).join(Membership, _of_customer(PaymentRequest))
     query = query.where(in_sight(actor), PaymentRequest.id == request_id)
-    query = query.with_for_update(of=PaymentRequest, key_share=True).execution_options(populate_existing=True)
-    found = db.session.scalar(query)
-    if found is None:
-        raise NotFound
-    return found
+    return only(query.with_for_update(of=PaymentRequest, key_share=True).execution_options(populate_existing=True))
 
 
 def approvals_of(found: PaymentRequest) -> int:

@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ofektom import clock, paging
-from ofektom.errors import NotFound
+from ofektom.database import only, only_row
 from ofektom.extensions import db
 from ofektom.identity import Actor, Membership, MembershipStatus, Role, User
 
@@ -62,10 +62,7 @@ def members(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
 
 def member(actor: Actor, member_id: int) -> dict:
     """One member in the actor's sight; raises NotFound."""
-    row = db.session.execute(select(*CARD).where(in_sight(actor), Membership.id == member_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(select(*CARD).where(in_sight(actor), Membership.id == member_id))
 
 
 def lock_member(business_id: int, member_id: int, *, sight: ColumnElement[bool] | None = None) -> Membership:
@@ -73,11 +70,7 @@ def lock_member(business_id: int, member_id: int, *, sight: ColumnElement[bool] 
     query: Select = select(Membership).where(Membership.business_id == business_id, Membership.id == member_id)
     if sight is not None:
         query = query.where(sight)
-    query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    found = db.session.scalar(query)
-    if found is None:
-        raise NotFound
-    return found
+    return only(query.with_for_update(key_share=True).execution_options(populate_existing=True))
 
 
 def invitation(token_hash: str):

@@ -5,8 +5,8 @@ from sqlalchemy import Select, any_, func, or_, select
 from blueprints.webhooks.models import Webhook
 from blueprints.webhooks.rules import CHANNEL, event_name
 from ofektom import paging
+from ofektom.database import only, only_row
 from ofektom.deliveries import Delivery
-from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor
 from ofektom.plain import Statement
@@ -40,20 +40,13 @@ def webhooks(actor: Actor, *, limit: int, cursor: str | None) -> dict:
 
 def webhook(actor: Actor, webhook_id: int) -> dict:
     """One webhook; raises NotFound."""
-    row = db.session.execute(_visible(actor).where(Webhook.id == webhook_id)).mappings().first()
-    if row is None:
-        raise NotFound
-    return dict(row)
+    return only_row(_visible(actor).where(Webhook.id == webhook_id))
 
 
 def locked(business_id: int, webhook_id: int) -> Webhook:
     """One webhook, locked and read afresh; raises NotFound."""
     mine = (Webhook.business_id == business_id) & (Webhook.id == webhook_id)
-    query = select(Webhook).where(mine).with_for_update().execution_options(populate_existing=True)
-    found = db.session.scalar(query)
-    if found is None:
-        raise NotFound
-    return found
+    return only(select(Webhook).where(mine).with_for_update().execution_options(populate_existing=True))
 
 
 _TARGET = Statement("SELECT url, seed FROM webhooks WHERE business_id = %(business_id)s AND id = %(webhook_id)s")
@@ -94,11 +87,7 @@ def calls(actor: Actor, webhook_id: int, *, limit: int, cursor: str | None, stat
 
 def call(actor: Actor, webhook_id: int, delivery_id: int) -> dict:
     """One call of a webhook; raises NotFound."""
-    query = _calls(actor, webhook_id).where(Delivery.id == delivery_id)
-    row = db.session.execute(query).mappings().first()
-    if row is None:
-        raise NotFound
-    return _shown(row)
+    return _shown(only_row(_calls(actor, webhook_id).where(Delivery.id == delivery_id)))
 
 
 def _shown(row) -> dict:

@@ -5,10 +5,10 @@ import time
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from ofektom.app import create_app
-from ofektom.database import Rehearsal, apply, verb
+from ofektom.database import Rehearsal, apply, only, only_row, verb
 from ofektom.errors import DatabaseBusy, DatabaseUnavailable, NotFound, OutcomeUnknown
 from ofektom.extensions import db
 from ofektom.identity import Business
@@ -228,3 +228,11 @@ def test_a_transaction_that_does_nothing_is_ended(impatient):
 
     with pytest.raises(DatabaseUnavailable):
         idle()
+
+
+def test_the_only_row_is_found_or_nothing_is(business):
+    mine, nobodys = (select(Business.id, Business.currency).where(Business.id == number) for number in (business, 0))
+    assert (only(mine), only_row(mine)) == (business, {"id": business, "currency": "NGN"})
+    for find in (only, only_row):
+        with pytest.raises(NotFound):
+            find(nobodys)
