@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 
 from blueprints.markings.models import Collection
 from blueprints.savings.models import SavingsAccount
+from blueprints.savings.queries import ITS_CUSTOMER
 from blueprints.savings.rules import MAX_YEARS, OPEN_STATES
 from blueprints.settings.models import Holiday
 from blueprints.users.queries import in_sight
@@ -102,7 +103,6 @@ def unpaid() -> FromClause:
     return text(_UNPAID).columns(*(column(name) for name in names)).lateral("unpaid")
 
 
-_CUSTOMER = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
 _SHOWN = (
     SavingsAccount.id,
     SavingsAccount.id.label("account_id"),
@@ -135,7 +135,7 @@ def _page(actor: Actor, query: Select, filters: tuple[str, ...]) -> Select:
 @plain.prepared
 def _arrears(actor: Actor, filters: tuple[str, ...]) -> Select:
     day, owing = asked(actor), unpaid()
-    sources = SavingsAccount.__table__.join(Membership, _CUSTOMER).join(day, true()).join(owing, true())
+    sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).join(day, true()).join(owing, true())
     query = select(*_SHOWN, owing.c.missed, owing.c.amount_missed, owing.c.oldest_missed).select_from(sources)
     return _page(actor, query.where(owing.c.missed > 0), filters)
 
@@ -145,7 +145,7 @@ def _dormant(actor: Actor, filters: tuple[str, ...]) -> Select:
     own = and_(Collection.business_id == SavingsAccount.business_id, Collection.account_id == SavingsAccount.id)
     latest = select(Collection.collected_on.label("last_collected_on")).where(own, Collection.reversed_at.is_(None))
     latest = latest.order_by(Collection.id.desc()).limit(1).lateral("latest")
-    sources = SavingsAccount.__table__.join(Membership, _CUSTOMER).outerjoin(latest, true())
+    sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).outerjoin(latest, true())
     quiet = clock.today(actor.timezone) - func.coalesce(latest.c.last_collected_on, SavingsAccount.start)
     query = select(*_SHOWN, SavingsAccount.state, latest, quiet.label("days")).select_from(sources)
     return _page(actor, query.where(quiet >= bindparam("days", type_=Integer)), filters)

@@ -34,6 +34,7 @@ from blueprints.markings.queries import collection as one_collection
 from blueprints.markings.queries import receipt as checked_receipt
 from blueprints.payments.models import PaymentRequest
 from blueprints.savings.models import Marking, SavingsAccount
+from blueprints.savings.queries import ITS_CUSTOMER, ITS_MONEY
 from blueprints.savings.queries import account as savings_account
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
@@ -91,7 +92,7 @@ def _collections(actor: Actor, filters: tuple[str, ...]) -> Select:
     query = (
         select(*columns, status, Collection.reversed_at, Collection.reversal_reason, number)
         .join(SavingsAccount, _same(SavingsAccount, Collection, Collection.account_id))
-        .join(Membership, _same(Membership, SavingsAccount, SavingsAccount.customer_id))
+        .join(Membership, ITS_CUSTOMER)
         .join(Agent, _same(Agent, Collection, Collection.collector_id))
         .join(slots, true())
         .where(Collection.business_id == actor.business_id, in_sight(actor))
@@ -116,12 +117,9 @@ def _commissions(actor: Actor, filters: tuple[str, ...]) -> Select:
 
 @plain.prepared
 def _customers(actor: Actor, filters: tuple[str, ...]) -> Select:
-    own = and_(SavingsAccount.business_id == Membership.business_id, SavingsAccount.customer_id == Membership.id)
-    kind = LedgerAccount.kind == AccountKind.SAVINGS
-    money = and_(LedgerAccount.business_id == SavingsAccount.business_id, LedgerAccount.owner_id == SavingsAccount.id)
     balance = cast(func.coalesce(func.sum(LedgerAccount.balance), 0), BigInteger).label("balance")
     held = select(func.count().label("accounts"), balance).select_from(SavingsAccount)
-    held = held.join(LedgerAccount, and_(money, kind)).where(own).lateral("held")
+    held = held.join(LedgerAccount, ITS_MONEY).where(ITS_CUSTOMER).lateral("held")
     person = (Membership.id, Membership.created_at.label("joined_at"), Membership.full_name, Membership.phone)
     query = (
         select(*person, Membership.status, Membership.unit_id, *AGENT, held, CURRENCY)

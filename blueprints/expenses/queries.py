@@ -9,6 +9,7 @@ from blueprints.expenses.rules import ExpenseStatus, ItemStatus
 from blueprints.payments.models import PaymentRequest
 from blueprints.payments.rules import RequestStatus
 from blueprints.savings.models import SavingsAccount
+from blueprints.savings.queries import ITS_CUSTOMER
 from blueprints.settings.models import BusinessSettings
 from blueprints.users.queries import in_sight
 from ofektom import clock, paging
@@ -98,14 +99,13 @@ def paid_account(actor: Actor, account_id: int) -> dict:
 
     Raises NotFound.
     """
-    customer = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
     paid = select(func.sum(PaymentRequest.amount)).where(
         PaymentRequest.business_id == SavingsAccount.business_id,
         PaymentRequest.account_id == SavingsAccount.id,
         PaymentRequest.status == RequestStatus.PAID,
     )
     columns = (SavingsAccount.customer_id, SavingsAccount.tracking_number, SavingsAccount.state, Membership.status)
-    query = select(*columns, paid.scalar_subquery().label("paid")).join(Membership, customer)
+    query = select(*columns, paid.scalar_subquery().label("paid")).join(Membership, ITS_CUSTOMER)
     return only_row(query.where(in_sight(actor), SavingsAccount.id == account_id))
 
 

@@ -9,7 +9,7 @@ from blueprints.markings.models import Collection
 from blueprints.markings.rules import ReceiptStatus, bare_code, in_groups, named_by, receipt_code, route_status
 from blueprints.savings import queries as savings
 from blueprints.savings.models import Marking, SavingsAccount
-from blueprints.savings.queries import Card
+from blueprints.savings.queries import ITS_CUSTOMER, Card
 from blueprints.savings.rules import OPEN_STATES
 from blueprints.users.queries import in_sight
 from ofektom import paging
@@ -29,11 +29,10 @@ def _markings():
 
 def _collections(actor: Actor) -> Select:
     account = and_(SavingsAccount.business_id == Collection.business_id, SavingsAccount.id == Collection.account_id)
-    customer = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
     return (
         select(*COLUMNS, _markings().label("slots"))
         .join(SavingsAccount, account)
-        .join(Membership, customer)
+        .join(Membership, ITS_CUSTOMER)
         .where(Collection.business_id == actor.business_id, in_sight(actor))
     )
 

@@ -105,8 +105,9 @@ def _holidays():
     return query.scalar_subquery()
 
 
-_CUSTOMER = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
-_MONEY = and_(
+# By which an account is joined with the customer whose it is, and with what it holds.
+ITS_CUSTOMER = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
+ITS_MONEY = and_(
     LedgerAccount.business_id == SavingsAccount.business_id,
     LedgerAccount.kind == AccountKind.SAVINGS,
     LedgerAccount.owner_id == SavingsAccount.id,
@@ -116,7 +117,7 @@ _OF_CUSTOMER = (Membership.parent_id.label("collector_id"), Membership.full_name
 
 def _visible(actor: Actor, *columns) -> Select:
     """Columns of accounts, their customers and their money, for the accounts in the actor's sight."""
-    query = select(*columns).select_from(SavingsAccount).join(Membership, _CUSTOMER).join(LedgerAccount, _MONEY)
+    query = select(*columns).select_from(SavingsAccount).join(Membership, ITS_CUSTOMER).join(LedgerAccount, ITS_MONEY)
     return query.where(SavingsAccount.business_id == actor.business_id, in_sight(actor))
 
 

@@ -3,7 +3,7 @@
 from blueprints.search.routes import bp
 from ofektom.identity import Role
 
-USES = {"savings", "settings", "users"}
+USES = {"savings", "users"}
 GRANTS = {"search.read": {Role.ADMIN, Role.AGENT, Role.SUB_AGENT}}
 
 __all__ = ["GRANTS", "USES", "bp"]

@@ -4,8 +4,8 @@ from sqlalchemy import Integer, Select, and_, bindparam, func, select, union
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from blueprints.savings.models import SavingsAccount
+from blueprints.savings.queries import ITS_CUSTOMER, ITS_MONEY
 from blueprints.search.rules import has_letters, phones, tracking_numbers
-from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
 from ofektom import plain
 from ofektom.identity import Actor, Membership, Role
@@ -25,22 +25,16 @@ def _candidates(actor: Actor, way: str) -> Select:
         return query.where(words.op("@@")(func.name_sought(actor.business_id, bindparam("name"))))
     if way == "phone":
         return query.where(Membership.phone.between(bindparam("first_phone"), bindparam("last_phone")))
-    own = and_(SavingsAccount.business_id == Membership.business_id, SavingsAccount.customer_id == Membership.id)
     number = SavingsAccount.tracking_number.between(bindparam("first_number"), bindparam("last_number"))
-    return query.join(SavingsAccount, own).where(SavingsAccount.business_id == actor.business_id, number)
+    return query.join(SavingsAccount, ITS_CUSTOMER).where(SavingsAccount.business_id == actor.business_id, number)
 
 
 def _accounts_of(customer):
     """The latest accounts of a customer, newest first, as JSON."""
-    money = and_(
-        LedgerAccount.business_id == SavingsAccount.business_id,
-        LedgerAccount.kind == AccountKind.SAVINGS,
-        LedgerAccount.owner_id == SavingsAccount.id,
-    )
     names = ("id", "tracking_number", "kind", "label", "state")
     latest = (
         select(*(getattr(SavingsAccount, name) for name in names), LedgerAccount.balance)
-        .join(LedgerAccount, money)
+        .join(LedgerAccount, ITS_MONEY)
         .where(SavingsAccount.business_id == customer.c.business_id, SavingsAccount.customer_id == customer.c.id)
         .order_by(SavingsAccount.id.desc())
         .limit(MOST_ACCOUNTS)
