@@ -26,6 +26,11 @@ def today(timezone: ColumnElement[str] | str) -> ColumnElement[date]:
     return cast(func.timezone(timezone, now()), Date)
 
 
+def midnight(day: ColumnElement[date], timezone: ColumnElement[str] | str) -> ColumnElement[datetime]:
+    """An SQL expression: the moment at which a calendar date begins in `timezone`."""
+    return func.timezone(timezone, cast(day, DateTime))
+
+
 def read_now() -> datetime:
     """The time, fetched with a statement of its own."""
     return db.session.scalar(select(now()))

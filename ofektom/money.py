@@ -39,6 +39,11 @@ def basis_points_of(amount: int, points: int) -> int:
     return amount * points // BASIS_POINTS
 
 
+def priced(amount: int, currency: str) -> str:
+    """An amount in minor units with its currency, by its code, for its sign is in few alphabets: NGN 1,234.50."""
+    return f"{currency} {shown(amount, currency)}"
+
+
 def shown(amount: int, currency: str) -> str:
     """An amount in minor units as people write it: 1,234.50 for 123450 kobo."""
     decimals = 0 if currency in WITHOUT_DECIMALS else 3 if currency in WITH_THREE else 2

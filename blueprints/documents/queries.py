@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from datetime import date
 
 from sqlalchemy import (
-    TIMESTAMP,
     BigInteger,
     Date,
-    Interval,
     Select,
     String,
     and_,
@@ -31,14 +29,13 @@ from blueprints.commissions.models import Commission
 from blueprints.documents.rules import MOST_LINES, Subject, TooLong
 from blueprints.markings.models import Collection
 from blueprints.markings.queries import collection as one_collection
-from blueprints.markings.queries import receipt as checked_receipt
 from blueprints.payments.models import PaymentRequest
 from blueprints.savings.models import Marking, SavingsAccount
 from blueprints.savings.queries import ITS_CUSTOMER, ITS_MONEY
 from blueprints.savings.queries import account as savings_account
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
-from ofektom import ledger, periods, plain
+from ofektom import clock, ledger, periods, plain
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business, Membership, Role
 from ofektom.ledger import LedgerAccount
@@ -57,12 +54,6 @@ def _same(model, of, id_column):
     return and_(model.business_id == of.business_id, model.id == id_column)
 
 
-def _midnight(actor: Actor, day: str, later: str = "0 days"):
-    """When a day begins where the business is."""
-    local = cast(bindparam(day, type_=Date), TIMESTAMP) + cast(literal_column(f"'{later}'"), Interval)
-    return func.timezone(actor.timezone, local)
-
-
 def _cut(query: Select, key, filters: tuple[str, ...]) -> Select:
     """The rows with the values of `filters`, in the order of `key`."""
     query = query.where(*(FILTERS[name] == bindparam(f"wanted_{name}") for name in filters))
@@ -71,7 +62,9 @@ def _cut(query: Select, key, filters: tuple[str, ...]) -> Select:
 
 def _by_id(actor: Actor, query: Select, row_id, at, filters: tuple[str, ...]) -> Select:
     """The rows after the id `after` whose time `at` lies on the days of the period."""
-    query = query.where(at >= _midnight(actor, "first"), at < _midnight(actor, "last", "1 day"))
+    first, last = (bindparam(name, type_=Date) for name in ("first", "last"))
+    begins, ends = (clock.midnight(day, actor.timezone) for day in (first, last + 1))
+    query = query.where(at >= begins, at < ends)
     return _cut(query.where(row_id > bindparam("after", type_=BigInteger)), (row_id,), filters)
 
 
@@ -219,11 +212,6 @@ def receipt(actor: Actor, collection_id: int) -> tuple[dict, dict, str]:
     """(collection, its account, name of the business) of a receipt in the actor's sight; raises NotFound."""
     found = one_collection(actor, collection_id)
     return found, savings_account(actor, found["account_id"]), _name_of_business(actor)
-
-
-def receipt_by_code(check_code: str) -> dict:
-    """What anybody who holds a receipt's code may know of it; raises NotFound."""
-    return checked_receipt(check_code)
 
 
 def _name_of_business(actor: Actor) -> str:

@@ -7,10 +7,11 @@ from markupsafe import Markup
 
 from blueprints.documents import queries, schemas, services
 from blueprints.documents.rules import COLUMNS, STATEMENT, Subject, TooLong, receipt_facts, statement_rows
+from blueprints.markings.queries import receipt
 from ofektom import csv_stream, http, pdf
 from ofektom.auth import PUBLIC
 from ofektom.errors import NotFound
-from ofektom.money import shown
+from ofektom.money import priced
 from ofektom.schemas import PeriodIn
 from ofektom.views import OtherAnswer, Slice
 
@@ -99,10 +100,10 @@ def receipt_pdf(actor, collection_id):
 def receipt_page(check_code):
     """What the receipt with this code vouches for, as a page for people. A reversal may show a minute late."""
     try:
-        found = queries.receipt_by_code(check_code)
+        found = receipt(check_code)
     except NotFound:
         return _no_such_receipt()
-    amount = f"{found['currency']} {shown(found['amount'], found['currency'])}"
+    amount = priced(found["amount"], found["currency"])
     html = render_template("receipt.html", style=Markup(PAGE.style), receipt=found, amount=amount)
     return PAGE.answer(200, html)
 

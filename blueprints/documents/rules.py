@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from ofektom.errors import Problem
-from ofektom.money import shown
+from ofektom.money import priced, shown
 
 _AGENT = ("agent_id", "agent_name", "agent_unit_id")
 _CUSTOMER = ("customer_id", "customer_name")
@@ -97,7 +97,7 @@ def receipt_facts(collection: dict, account: dict, currency: str) -> list[tuple[
         ("Receipt", f"{collection['number']} of collector {collection['collector_id']}"),
         ("Customer", account["customer_name"]),
         ("Account", account["tracking_number"]),
-        ("Cash taken", f"{currency} {shown(collection['amount'], currency)}"),
+        ("Cash taken", priced(collection["amount"], currency)),
         ("Days paid", f"{len(slots)}: {', '.join(slots)}" if slots else "none"),
         ("Day", str(collection["collected_on"])),
         ("Code", collection["check_code"]),

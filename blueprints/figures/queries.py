@@ -121,7 +121,7 @@ def collections(actor: Actor, group: str, *, collector_id: int | None, **days) -
 
 def _earned(actor: Actor, since, until, *columns) -> FromClause:
     """The commission that the `memberships` row beside it earned in the days from `since` to `until`."""
-    begins, ends = (func.timezone(actor.timezone, cast(day, DateTime)) for day in (since, until + 1))
+    begins, ends = (clock.midnight(day, actor.timezone) for day in (since, until + 1))
     return (
         select(*columns)
         .where(

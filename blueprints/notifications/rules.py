@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from anyascii import anyascii
 
 from ofektom.identity import Role
+from ofektom.money import priced
 
 SMS_CHARACTERS = 160
 SECRET = "{secret}"
@@ -61,12 +62,6 @@ TOPICS = {
 def default_wishes(role: str) -> dict[Channel, bool]:
     """What somebody gets who has not said otherwise. SMS cost money, so staff read in the application."""
     return {Channel.IN_APP: True, Channel.SMS: role == Role.CUSTOMER, Channel.EMAIL: False}
-
-
-def money(amount: int, currency: str) -> str:
-    """NGN 1,234.50: the code of the currency, for its sign is in no GSM alphabet."""
-    whole, minor = divmod(amount, 100)
-    return f"{currency} {whole:,}.{minor:02d}"
 
 
 def days(first: str, last: str) -> str:
@@ -134,11 +129,11 @@ def _switched_off(facts: dict, _timezone: str) -> str:
 
 
 def _amount(facts: dict) -> str:
-    return money(facts["amount"], facts["currency"])
+    return priced(facts["amount"], facts["currency"])
 
 
 def _balance(facts: dict) -> str:
-    return f"Balance {money(facts['balance'], facts['currency'])}"
+    return f"Balance {priced(facts['balance'], facts['currency'])}"
 
 
 _SENTENCES = {

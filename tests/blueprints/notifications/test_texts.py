@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blueprints.notifications.rules import SECRET, TOPICS, days, end_of_quiet, in_gsm, money, sentence, sms_text
-from ofektom.money import MAX_AMOUNT
+from blueprints.notifications.rules import SECRET, TOPICS, days, end_of_quiet, in_gsm, sentence, sms_text
+from ofektom.money import MAX_AMOUNT, priced
 
 # The basic table of GSM 03.38: what takes one septet each.
 GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿")
@@ -83,7 +83,11 @@ def test_days_are_said_shortly(first, last, said):
     ("amount", "said"), [(0, "NGN 0.00"), (5, "NGN 0.05"), (123_456_789, "NGN 1,234,567.89"), (100, "NGN 1.00")]
 )
 def test_money_is_said_to_the_kobo(amount, said):
-    assert money(amount, "NGN") == said
+    assert priced(amount, "NGN") == said
+
+
+def test_a_currency_without_decimals_is_not_divided():
+    assert "XOF 5,000 received" in sentence("markings.collected", LARGEST | {"amount": 5_000, "currency": "XOF"}, "UTC")
 
 
 def test_money_that_fills_no_day_is_received_all_the_same():
