@@ -185,12 +185,16 @@ _SETTLE = Statement(
 )
 
 
+def is_given_up(claimed: dict, outcome: Outcome) -> bool:
+    """Whether a claimed delivery will not be tried again, and has not been taken."""
+    return isinstance(outcome, Never) or (isinstance(outcome, Later) and claimed["attempts"] >= MOST_ATTEMPTS)
+
+
 def settle(claimed: dict, outcome: Outcome) -> DeliveryState | None:
     """Note what came of a claimed delivery; returns its state, None when it is no longer the claimer's."""
     state, pause = DeliveryState.SENT, timedelta()
     if not isinstance(outcome, Sent):
-        is_over = isinstance(outcome, Never) or claimed["attempts"] >= MOST_ATTEMPTS
-        state = DeliveryState.DEAD if is_over else DeliveryState.WAITING
+        state = DeliveryState.DEAD if is_given_up(claimed, outcome) else DeliveryState.WAITING
         pause = timedelta(seconds=pause_after(claimed["attempts"], getattr(outcome, "seconds", None)))
     values = {
         "state": state.value,

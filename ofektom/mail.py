@@ -50,9 +50,8 @@ def _hand_over(message: EmailMessage) -> Outcome:
     context = ssl.create_default_context()
     client = smtplib.SMTP_SSL(timeout=STEP_SECONDS, context=context) if parts.scheme == "smtps" else None
     client = client or smtplib.SMTP(timeout=STEP_SECONDS)
-    client._host = (
-        parts.hostname
-    )  # what the certificate is checked for; given to the constructor, it would connect at once
+    # What the certificate is checked for; given to the constructor, it would connect at once.
+    client._host = parts.hostname
     try:
         with outgoing.cut_off(lambda: client.sock, SECONDS):
             client.connect(parts.hostname, parts.port or (465 if parts.scheme == "smtps" else 587))

@@ -192,8 +192,8 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     write(card, state=_state_after(card, settled.card), credit=credit)
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}
-    facts = told_days(reopened) | {name: card.row[name] for name in ("tracking_number",)}
-    facts |= {"account_id": card.id, "collection_id": collection_id, "amount": collection.amount, "reason": reason}
+    facts = told_days(reopened) | {"tracking_number": card.row["tracking_number"], "account_id": card.id}
+    facts |= {"collection_id": collection_id, "amount": collection.amount, "reason": reason}
     facts |= {"balance": settled.card.balance, "currency": actor.currency}
     tell = [Tell("markings.reversed", card.row["customer_id"], facts)]
     audit.record("markings.reversed", "collection", collection_id, actor=actor, after=after, tell=tell)

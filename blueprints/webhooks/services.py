@@ -21,7 +21,7 @@ from blueprints.webhooks.rules import (
 )
 from ofektom import audit, clock, credentials, deliveries, outgoing
 from ofektom.database import apply, verb
-from ofektom.deliveries import MOST_ATTEMPTS, Delivery, Later, Never, Outcome, Sent
+from ofektom.deliveries import Delivery, Later, Never, Outcome, Sent
 from ofektom.errors import NotFound
 from ofektom.extensions import db
 from ofektom.identity import Actor, Business
@@ -156,8 +156,7 @@ def call(claimed: dict) -> Outcome:
     if found is None:
         return Never("the webhook was removed")
     outcome = _call(found, claimed)
-    is_last = isinstance(outcome, Never) or claimed["attempts"] >= MOST_ATTEMPTS
-    if is_last and not isinstance(outcome, Sent):
+    if deliveries.is_given_up(claimed, outcome):
         _switch_off(claimed)
     return outcome
 
