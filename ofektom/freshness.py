@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from flask import Flask, current_app
 from sqlalchemy import BigInteger, Index, String, delete, func, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ofektom.extensions import db
@@ -67,11 +68,17 @@ class Changes:
         self._asked = self._told = float("-inf")
 
     def spare(self, horizon: int, subjects: Iterable[str]) -> bool:
-        """Whether a copy with `horizon` of facts `subjects` is still what PostgreSQL says, as far as we can know."""
+        """Whether a copy with `horizon` of facts `subjects` is still what PostgreSQL says, as far as we can know.
+
+        Raises SQLAlchemy's TimeoutError when it takes a connection to know, and none came free in the pool's wait.
+        """
         self._keep_up()
-        if time.monotonic() - self._told > TRUST_SECONDS or horizon <= self._all_before:
+        if self._knows_too_little() or horizon <= self._all_before:
             return False
         return all(self._changed.get(subject, 0) < horizon for subject in subjects)
+
+    def _knows_too_little(self) -> bool:
+        return time.monotonic() - self._told > TRUST_SECONDS
 
     def _keep_up(self) -> None:
         if time.monotonic() - self._asked < ASK_SECONDS or not self._asking.acquire(blocking=False):
@@ -82,6 +89,9 @@ class Changes:
             self._told = asked
         except SQLAlchemyError as error:
             log.warning("cannot ask which facts have changed: %s", type(error).__name__)
+            # Whoever waited in vain for a connection would wait as long again, to read the facts themselves.
+            if isinstance(error, PoolTimeout) and self._knows_too_little():
+                raise
         finally:
             self._asking.release()
 
