@@ -15,7 +15,16 @@ from tests.architecture.reading import ROOT
 from tests.concurrency.race import separate_database
 from tests.conf.processes import Answer, ask, free_port, running, wait_for
 
-FLASK = ("flask", "--app", "wsgi")
+FLASK = ("-m", "flask", "--app", "wsgi")
+SEVERAL = """
+import shlex, sys
+from wsgi import app
+for command in sys.argv[1:]:
+    done = app.test_cli_runner().invoke(args=shlex.split(command))
+    print(done.output)
+    if done.exit_code:
+        raise SystemExit(f"{command}: {done.exception!r}")
+"""
 BOOT_SECONDS = 60  # a busy machine takes many times what a quiet one does
 CHEAP = {"ARGON2_MEMORY_KIB": "64", "ARGON2_PASSES": "1"}
 
@@ -27,10 +36,10 @@ class Tree:
     folder: Path
     environment: dict[str, str]
 
-    def run(self, *command: str, fails: bool = False) -> str:
-        """What a Python module prints, run with arguments; it must succeed, or fail if that is said."""
+    def run(self, *command: str) -> str:
+        """What Python prints, run with arguments; it must succeed."""
         done = subprocess.run(
-            [sys.executable, "-m", *command],
+            [sys.executable, *command],
             cwd=self.folder,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -38,17 +47,12 @@ class Tree:
             text=True,
             check=False,
         )
-        assert (done.returncode != 0) == fails, done.stdout
+        assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def flask(self, *command: str, fails: bool = False) -> str:
-        """What a command of the application prints."""
-        return self.run(*FLASK, *command, fails=fails)
-
-    def sample(self) -> dict[str, dict]:
-        """The people of the sample by their logins: made, with their secrets."""
-        people = json.loads(self.flask("sample-data").splitlines()[-1])["people"]
-        return {person["login"]: person for person in people}
+    def flask(self, *commands: str) -> str:
+        """What commands of the application print, run one after the other by one start of it."""
+        return self.run("-c", SEVERAL, *commands)
 
     def changed(self) -> list[str]:
         """The files that are not as git knows them."""
@@ -89,6 +93,12 @@ class Caller:
         return Caller(self.port, answer.json["access_token"])
 
 
+def people_of(said: str) -> dict[str, dict]:
+    """The people of the sample by their logins, with their secrets, of what `sample-data` printed last."""
+    people = json.loads(said.strip().splitlines()[-1])["people"]
+    return {person["login"]: person for person in people}
+
+
 def _is_ready(port: int) -> bool:
     with suppress(OSError):  # gunicorn listens before its worker has booted
         return ask(port, "/readyz").status == 200
@@ -96,15 +106,13 @@ def _is_ready(port: int) -> bool:
 
 
 @contextmanager
-def migrated(folder: Path, server_url: str, database: str) -> Iterator[Tree]:
-    """The tree in `folder` with a migrated database of its own on a server."""
+def with_database(folder: Path, server_url: str, database: str) -> Iterator[Tree]:
+    """The tree in `folder` with an empty database of its own on a server."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"}
     secret = {name: secrets.token_hex(32) for name in ("SECRET_KEY", "PIN_PEPPER")}
     with separate_database(server_url, database) as url:
         place = {"OFEKTOM_ENV": "test", "DATABASE_URL": url, "PYTHONPATH": str(folder)}
-        tree = Tree(folder, kept | secret | CHEAP | place)
-        tree.flask("db", "upgrade")
-        yield tree
+        yield Tree(folder, kept | secret | CHEAP | place)
 
 
 @contextmanager
@@ -117,7 +125,7 @@ def copied(folder: Path, server_url: str, database: str) -> Iterator[Tree]:
             shutil.copy2(ROOT / name, folder / name)
     _git(folder, "init", "--quiet")
     _git(folder, "add", "--all")
-    with migrated(folder, server_url, database) as tree:
+    with with_database(folder, server_url, database) as tree:
         yield tree
 
 

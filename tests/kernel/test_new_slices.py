@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.reading import ROOT
-from tests.trees import FLASK, Tree, copied
+from tests.trees import FLASK, Tree, copied, people_of
 
 PAGE = (ROOT / "docs" / "extending.md").read_text()
 NEW = "field_notes"
@@ -77,13 +77,13 @@ def test_a_slice_that_is_written_and_one_that_is_dropped_in(tmp_path, database_u
     with copied(folder, database_url, "new_slices") as copy:
         a_full_disk_leaves_nothing_half(copy)
         what_is_written_passes_every_test_about_slices(copy)
-        the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy)
-        both_are_served(copy, tmp_path / "log")
+        people = the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy)
+        both_are_served(copy, people, tmp_path / "log")
 
 
 def a_full_disk_leaves_nothing_half(copy: Tree):
     """No file may be longer than the new ones are, and the README is."""
-    command = f"ulimit -f 10; {shlex.join([sys.executable, '-m', *FLASK, 'new-blueprint', NEW])}"
+    command = f"ulimit -f 10; {shlex.join([sys.executable, *FLASK, 'new-blueprint', NEW])}"
     limited = ["bash", "-c", command]
     done = subprocess.run(limited, cwd=copy.folder, env=copy.environment, capture_output=True, check=False)
     assert b"File too large" in done.stderr
@@ -91,24 +91,23 @@ def a_full_disk_leaves_nothing_half(copy: Tree):
 
 
 def what_is_written_passes_every_test_about_slices(copy: Tree):
-    said = copy.flask("new-blueprint", NEW)
-    [step] = re.findall(r"flask --app wsgi (db migrate .+)", said)
-    copy.flask(*shlex.split(step))
+    said = copy.flask("db upgrade", f"new-blueprint {NEW}")
+    [migration] = re.findall(r"flask --app wsgi (db migrate .+)", said)
+    copy.flask(migration, "db upgrade")
     tidy(copy)
     copy.add()
     needs = copy.folder / "tests" / "architecture" / "needs.py"
     needs.write_text(needs.read_text().replace("days=14", "days=2"))
-    copy.run("pytest", "-x", "-p", "no:cacheprovider", *LOOKING)
-    copy.flask("db", "upgrade")
+    copy.run("-m", "pytest", "-x", "-p", "no:cacheprovider", *LOOKING)
 
 
 def tidy(copy: Tree):
     """As the command says of a migration; everything else is in order as it is."""
     for step in ("format migrations", "check --fix migrations", "check .", "format --check ."):
-        copy.run("ruff", "--quiet", *step.split(), "--no-cache")
+        copy.run("-m", "ruff", "--quiet", *step.split(), "--no-cache")
 
 
-def the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy: Tree):
+def the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy: Tree) -> dict:
     for text in blocks("python"):
         path = copy.folder / text.split("\n", 1)[0].removeprefix("# ")
         path.parent.mkdir(exist_ok=True)
@@ -118,16 +117,15 @@ def the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy: Tree):
     )
     dry_run, migration, tests, _ = blocks("sh")
     assert f"new-blueprint {NEW} --dry-run" in dry_run
-    for arguments in re.findall("make flask ARGS='(.*)'", migration):
-        copy.flask(*shlex.split(arguments))
+    people = people_of(copy.flask(*re.findall("make flask ARGS='(.*)'", migration), "sample-data"))
     tidy(copy)
-    command = shlex.split(tests.replace("\\\n", "").replace("loyalty or", f"loyalty or {NEW} or"))[2:]
+    command = shlex.split(tests.replace("\\\n", "").replace("loyalty or", f"loyalty or {NEW} or"))[1:]
     said = copy.run(*command, "-p", "no:cacheprovider", f"tests/blueprints/{NEW}")
     assert "isolation: leaks 0" in said
+    return people
 
 
-def both_are_served(copy: Tree, log: Path):
-    people = copy.sample()
+def both_are_served(copy: Tree, people: dict, log: Path):
     with copy.served(log) as anybody:
         assert anybody.send("GET", "/field-notes").status == anybody.send("GET", "/loyalty/1").status == 401
         chidi, dupe, funke = (anybody.sign_in(people[login]) for login in ("chidi", "dupe", "funke"))
@@ -135,7 +133,7 @@ def both_are_served(copy: Tree, log: Path):
         added = chidi.send("POST", "/field-notes", {"member_id": member_id, "name": "Stall 12"})
         assert (added.status, added.json["name"]) == (201, "Stall 12")
         assert funke.send("GET", "/field-notes").json["items"] == [added.json]
-        deliver = shlex.join([sys.executable, "-m", *FLASK, "deliver", "--once"])
+        deliver = shlex.join([sys.executable, *FLASK, "deliver", "--once"])
         script = blocks("sh")[-1].replace("sleep 2", deliver)
         asked = {"URL": f"http://127.0.0.1:{anybody.port}", "TOKEN": chidi.token, "MEMBER": str(member_id)}
         command, variables = ["bash", "-ec", script], copy.environment | asked

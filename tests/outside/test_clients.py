@@ -19,7 +19,7 @@ from tests.architecture.reading import ROOT
 from tests.conf.processes import ask, free_port, running, wait_for
 from tests.outside.mean_proxy import BUSY, LOST, SPOILT, mean_proxy
 from tests.outside.stand_ins import Call, stand_in, status
-from tests.trees import Caller, Tree, migrated
+from tests.trees import Caller, Tree, people_of, with_database
 
 CLIENT, RECEIVER = (ROOT / "docs" / "clients.md").read_text().split("## Receive a webhook")
 LANGUAGES = {"sh": "bash", "python": sys.executable, "js": "node"}
@@ -37,8 +37,8 @@ class Service:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, database_url):
-    with migrated(ROOT, database_url, "clients") as tree:
-        people = tree.sample()
+    with with_database(ROOT, database_url, "clients") as tree:
+        people = people_of(tree.flask("db upgrade", "sample-data"))
         with tree.served(tmp_path_factory.mktemp("clients") / "log") as anybody:
             yield Service(tree, people, *(anybody.sign_in(people[login]) for login in ("chidi", "ada")))
 
@@ -108,7 +108,7 @@ def test_receivers_take_what_is_signed_and_nothing_else(service, tmp_path):
         ):
             for hook in hooks:
                 service.ada.send("POST", f"/webhooks/{hook['id']}/test")
-            service.tree.flask("deliver", "--once")
+            service.tree.flask("deliver --once")
             for hook in hooks:
                 assert service.ada.send("GET", f"/webhooks/{hook['id']}/deliveries").json["items"][0]["state"] == "sent"
             for log in (in_python, in_js):
