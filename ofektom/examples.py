@@ -37,7 +37,7 @@ class Example:
 
     `path`, `query` and `body` come beside or instead of the fields' own; None takes a field away. `by` is the role of
     who asks, by default the first that may. `refused` is the problem it is answered with where no request can be
-    written down that succeeds, because it needs a secret that nobody knows yet.
+    written down that succeeds, and `why` says why not: it needs a secret that nobody knows yet, for example.
     """
 
     path: dict = field(default_factory=dict)
@@ -45,6 +45,11 @@ class Example:
     body: dict = field(default_factory=dict)
     by: str | None = None
     refused: type[Problem] | None = None
+    why: str | None = None
+
+    def __post_init__(self):
+        if (self.refused is None) != (self.why is None):
+            raise TypeError("an example that is refused says why, and no other does")
 
 
 NOTHING_MORE = Example()

@@ -127,7 +127,7 @@ def _example(app: Flask, view: View) -> dict:
     by = None if view.access in (PUBLIC, OPERATOR) else str(asking)
     refused, query = view.example.refused, examples.of_input(view.query, view.example.query)
     status, code = (refused.status, refused.code) if refused else (view.status, None)
-    return {"by": by, "status": status, "code": code, "query": query}
+    return {"by": by, "status": status, "code": code, "why": view.example.why, "query": query}
 
 
 def _who(app: Flask, view: View) -> str:

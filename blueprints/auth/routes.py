@@ -22,7 +22,11 @@ CREDENTIALS = [WrongCredentials, TooManyGuesses]
     body=schemas.LoginIn(),
     answer=schemas.TokensOut(),
     errors=CREDENTIALS,
-    example=Example(body={"login": "ada", "secret": "as make run said"}, refused=WrongCredentials),
+    example=Example(
+        body={"login": "ada", "secret": "as make run said"},
+        refused=WrongCredentials,
+        why="the secret is made on the machine",
+    ),
 )
 def login(body):
     """Sign in by username, phone or e-mail."""
@@ -36,7 +40,9 @@ def login(body):
     body=schemas.RefreshIn(),
     answer=schemas.TokensOut(),
     errors=[InvalidToken],
-    example=Example(body={"refresh_token": "as signing in gave it"}, refused=InvalidToken),
+    example=Example(
+        body={"refresh_token": "as signing in gave it"}, refused=InvalidToken, why="the token is made by signing in"
+    ),
 )
 def refresh(body):
     """Exchange the refresh token for new tokens.
@@ -82,7 +88,9 @@ def switch_business(actor, body):
     answer=schemas.TokensOut(),
     errors=[*CREDENTIALS, WeakPin, WeakPassword],
     example=Example(
-        body={"current": "as make run said", "new": "seven green market umbrellas"}, refused=WrongCredentials
+        body={"current": "as make run said", "new": "seven green market umbrellas"},
+        refused=WrongCredentials,
+        why="the secret is made on the machine",
     ),
 )
 def change_secret(actor, body):

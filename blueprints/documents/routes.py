@@ -102,7 +102,7 @@ def receipt_pdf(actor, collection_id):
     access=PUBLIC,
     public_for=A_MINUTE,
     other_answers=AS_HTML,
-    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound),
+    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound, why="the code is a receipt's own"),
 )
 def receipt_page(check_code):
     """What the receipt with this code vouches for, as a page for people. A reversal may show a minute late."""

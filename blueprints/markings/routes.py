@@ -64,7 +64,7 @@ def reverse(actor, collection_id, body):
     access=PUBLIC,
     public_for=A_MINUTE,
     answer=schemas.ReceiptCheckOut(),
-    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound),
+    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound, why="the code is a receipt's own"),
 )
 def check_receipt(check_code):
     """What the receipt with this code vouches for, and whether it still counts; not whose it is.

@@ -65,7 +65,7 @@ def deliveries(actor, query):
     access=PUBLIC,
     status=204,
     errors=[sms.WrongSignature, BodyTooLarge, NotFound],
-    example=Example(refused=sms.WrongSignature),
+    example=Example(refused=sms.WrongSignature, why="the carrier signs it"),
 )
 def take_sms_report():
     """For the SMS carrier (Termii): what became of an SMS, signed in `X-Termii-Signature`."""

@@ -159,7 +159,7 @@ def make_code(actor, request_id):
     access="payments.pay_cash",
     answer=schemas.CodeSentOut(),
     errors=[WrongMethod, WrongStatus, CodeNotSendable, CodeJustSent],
-    example=Example(path={"request_id": 2}, refused=CodeNotSendable),
+    example=Example(path={"request_id": 2}, refused=CodeNotSendable, why="the sample has no carrier of SMS"),
 )
 def send_code(actor, request_id):
     """Send the customer a new one-time code by SMS, to be told to you once they have the cash."""
@@ -174,7 +174,7 @@ def send_code(actor, request_id):
     answer=REQUEST,
     idempotent=True,
     errors=[WrongMethod, WrongStatus, WrongCode, TooManyGuesses, InsufficientFunds],
-    example=Example(path={"request_id": 2}, refused=WrongCode),
+    example=Example(path={"request_id": 2}, refused=WrongCode, why="the code is the customer's"),
 )
 def pay_cash(actor, request_id, body):
     """Hand the cash over, proved by the customer's code: admins from the office, collectors from what they hold."""

@@ -136,7 +136,11 @@ def hand_over(actor, member_id, body):
     body=schemas.AcceptIn(),
     answer=schemas.AnsweredOut(),
     errors=[InvalidInvitation, WrongCredentials, TooManyGuesses, WeakPin, WeakPassword, PasswordRequired],
-    example=Example(body={"token": "as the invitation says", "secret": "739154"}, refused=InvalidInvitation),
+    example=Example(
+        body={"token": "as the invitation says", "secret": "739154"},
+        refused=InvalidInvitation,
+        why="the token is the invitation's",
+    ),
 )
 def accept(body):
     """Say yes to an invitation: choose a PIN or password, or prove yourself with the one you have."""
@@ -150,7 +154,9 @@ def accept(body):
     body=schemas.RejectIn(),
     answer=schemas.AnsweredOut(),
     errors=[InvalidInvitation],
-    example=Example(body={"token": "as the invitation says"}, refused=InvalidInvitation),
+    example=Example(
+        body={"token": "as the invitation says"}, refused=InvalidInvitation, why="the token is the invitation's"
+    ),
 )
 def reject(body):
     """Say no to an invitation."""

@@ -78,7 +78,7 @@ def calls(actor, webhook_id, query):
     access="webhooks.manage",
     answer=CALL,
     errors=[SwitchedOff],
-    example=Example(refused=NotFound),
+    example=Example(refused=NotFound, why="the sample has called nobody"),
 )
 def replay(actor, webhook_id, delivery_id):
     """Send an event once more."""
