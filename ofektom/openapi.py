@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 
-from ofektom import errors, idempotency, rate_limits
+from ofektom import browsers, errors, http, idempotency, rate_limits
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
 from ofektom.views import View
 
@@ -38,6 +38,9 @@ def describe(app: Flask) -> dict:
     """The OpenAPI document of every view of `app`."""
     spec = APISpec("Ofektom", VERSION, "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)])
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    cookie = "of pages for people only; the API itself takes no cookie. In production its name begins with __Host-"
+    where = {"in": "cookie", "name": browsers.COOKIE, "description": cookie}
+    spec.components.security_scheme("cookie", {"type": "apiKey"} | where)
     spec.components.schema("Problem", _PROBLEM)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = getattr(app.view_functions[rule.endpoint], "view", None)
@@ -101,13 +104,14 @@ def _operation(app: Flask, rule, view: View) -> dict:
         "description": f"{description.strip()}\n\n{_who(app, view)}".strip(),
         "parameters": _parameters(rule, view),
         "responses": _responses(rule, view),
-        "security": [] if view.access in (PUBLIC, OPERATOR) else [{"bearer": []}],
+        "security": [] if view.access in (PUBLIC, OPERATOR) else [{"cookie" if view.page else "bearer": []}],
         "x-access": view.access,
     }
     if view.public_for:
         operation["x-public-for"] = view.public_for
     if view.body:
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": view.body}}}
+        media_type = http.FORM if view.page else "application/json"
+        operation["requestBody"] = {"required": True, "content": {media_type: {"schema": view.body}}}
     return operation
 
 
@@ -126,7 +130,7 @@ def _parameters(rule, view: View) -> list:
     ]
     if view.query:
         parameters.append({"in": "query", "schema": view.query})
-    if view.idempotent:
+    if view.idempotent and not view.page:
         schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"}
         text = (
             "required unless dry_run=true" if view.dry_run else "a new one for every act, the same for its repetition"
@@ -185,11 +189,15 @@ def _problems(rule, view: View) -> list[type[errors.Problem]]:
     if view.access not in _WHO:
         problems += [Forbidden, NoActiveBusiness]
     problems += [errors.MalformedRequest, errors.InvalidRequest]
-    if view.body:
+    if view.page and "POST" in view.methods:
+        problems += [browsers.ForeignForm, errors.BodyTooLarge]
+        problems += [browsers.StaleForm] if view.access != PUBLIC else []
+    elif view.body:
         problems += [errors.BodyTooLarge, errors.UnsupportedMediaType]
     if rule.arguments:
         problems.append(errors.NotFound)
     if view.idempotent:
-        problems += [idempotency.KeyRequired, idempotency.KeyReused, idempotency.StillRunning, errors.OutcomeUnknown]
+        problems += [] if view.page else [idempotency.KeyRequired]
+        problems += [idempotency.KeyReused, idempotency.StillRunning, errors.OutcomeUnknown]
     problems += [errors.DatabaseBusy, errors.DatabaseUnavailable, errors.DeadlineExceeded]
     return list(dict.fromkeys(problems))
