@@ -244,7 +244,7 @@ class Page:
         """`html`, which has the style in it or names what it needs of ours."""
         response = Response(html, status, content_type="text/html; charset=utf-8")
         response.headers.update(self._headers)
-        if status == 200:
+        if status == 200 and not self.of_ours:
             response.add_etag()
             response.make_conditional(request)
         return response

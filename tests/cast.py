@@ -6,12 +6,13 @@ import re
 import uuid
 from dataclasses import dataclass
 
+import jwt
 import orjson
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from blueprints.auth.services import create_super_admin
-from ofektom import openapi
+from ofektom import browsers, openapi
 from ofektom.credentials import hash_secret
 
 PASSWORD = "a long enough passphrase"
@@ -39,6 +40,22 @@ def documented(app: Flask, method: str, path: str) -> set[str]:
 def _paths(app: Flask) -> dict:
     with app.app_context():
         return orjson.loads(openapi.encoded(app))["paths"]
+
+
+def as_browser(app: Flask, token: str | None, body: dict | None = None) -> dict:
+    """The options of a request for a page: who asks is in a cookie, and a `body` in a form that the page had."""
+    cookie = {"Cookie": f"{browsers.COOKIE}={token}"} if token else {}
+    asked = {"headers": {"Sec-Fetch-Site": "same-origin"} | cookie}
+    return asked if body is None else asked | {"data": body | {browsers.FIELD: form_of(app, token)}}
+
+
+def form_of(app: Flask, token: str | None) -> str:
+    """What a form has in it that the session of a token was given; nothing for nobody."""
+    if token is None:
+        return ""
+    session_id = jwt.decode(token, options={"verify_signature": False})["sid"]
+    with app.app_context():
+        return browsers.form_for(int(session_id))
 
 
 @dataclass
@@ -69,11 +86,14 @@ class Client:
         sent = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         if method == "POST":
             sent["Idempotency-Key"] = key or uuid.uuid4().hex
-        if not path.startswith(("/api", "/r/", "/health", "/livez", "/readyz", "/metrics", "/docs")):
+        if not path.startswith(("/api", "/r/", "/health", "/livez", "/readyz", "/metrics", "/docs", "/console")):
             path = f"/api/v1{path}"
-        if body is not None:
+        if path.startswith("/console"):
+            options |= as_browser(self.app, self.token, body)
+            sent = options.pop("headers")
+        elif body is not None:
             options["json"] = body
-        answer = self.app.test_client().open(
+        answer = self.app.test_client(use_cookies=False).open(
             path, method=method, headers=sent | (headers or {}), buffered=True, **options
         )
         received = Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))

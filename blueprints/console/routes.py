@@ -127,7 +127,7 @@ def home(actor):
     if _may(actor, "figures.read"):
         return _show("today", actor, **queries.today(actor))
     if actor.is_super_admin:
-        return http.see_other(url_for("console.platform"))
+        return platform(actor, {"limit": 50, "cursor": None})
     return _show("nothing", actor)
 
 

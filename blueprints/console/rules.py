@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-CHART_WIDTH, CHART_HEIGHT, GAP = 360, 96, 0.25
+CHART_WIDTH, CHART_HEIGHT, GAP = 360, 80, 0.25
 # Cash is to be handed over daily: what was there yesterday morning already should be asked about.
 OLD_CASH_DAYS = 2
 MOST_ENDPOINTS = 12

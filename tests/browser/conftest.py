@@ -1,4 +1,4 @@
-"""The service on a real port, one browser, and a business of which some words would be scripts if a page let them."""
+"""The service on a real port, one browser, and a business in the middle of its day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from tests.cast import Cast, Staff
 from tests.conf.processes import free_port
 from tests.faults.servers import gunicorn
 
-SCRIPT = "<script>document.title = 'taken over'</script>"
-IMAGE = "\"><img src=x onerror=\"document.title = 'taken over'\">"
-PLAIN = [("Musa Garba", 20_000), ("Ngozi Okafor", 100_000), ("Sade Bakare", 30_000), ("Tunde Lawal", 50_000)]
+NEIGHBOURS = [("Musa Garba", 20_000), ("Ngozi Okafor", 100_000), ("Sade Bakare", 30_000), ("Tunde Lawal", 50_000)]
+# How many days ago what was collected of the first card.
+ROUNDS = (19, 17, 16, 14, 12, 11, 9, 7, 6, 4, 3, 2)
 
 
 @dataclass(frozen=True)
 class Market:
-    """A business in the middle of a day: what its people have to see and to decide."""
+    """What the people of a business have to see, and payouts and an expense to decide."""
 
     cast: Cast
     payouts: list[int]
@@ -26,19 +26,23 @@ class Market:
 
 
 def furnish(staff: Staff) -> Market:
-    """Cards begun some days ago, some of them paid; cash in hand; payouts and an expense that wait."""
-    cast = Cast(staff, name=f"Balogun {IMAGE[:20]}")
-    start = str(date.today() - timedelta(days=6))
+    """Cards begun some weeks ago, some of them paid; cash in hand; payouts and an expense that wait."""
+    cast = Cast(staff, name="Balogun Thrift")
+    cast.ada.ok("PATCH", "/settings", {"expense_approval_above": 10_000, "backdating_days": 31})
+    known = [(cast.funke.id, 50_000, cast.chidi), (cast.gbenga.id, 50_000, cast.chidi)]
+    known += [(cast.hauwa.id, 50_000, cast.dupe)]
+    for name, amount in NEIGHBOURS:
+        known.append((cast.add("customer", name, parent=cast.emeka)["id"], amount, cast.emeka))
     payouts = []
-    cast.ada.ok("PATCH", "/settings", {"expense_approval_above": 10_000, "cooldown_hours": 0})
-    walk_ins = [(cast.add("customer", name, parent=cast.emeka), amount) for name, amount in PLAIN]
-    customers = [(person, 50_000) for person in (cast.funke, cast.gbenga, cast.hauwa)]
-    collectors = [*[cast.chidi] * 2, cast.dupe, *[cast.emeka] * len(walk_ins)]
-    known = [(person.id, amount) for person, amount in customers] + [(one["id"], amount) for one, amount in walk_ins]
-    for number, ((customer_id, amount), collector) in enumerate(zip(known, collectors, strict=True)):
+    for number, (customer_id, amount, collector) in enumerate(known):
+        start = str(date.today() - timedelta(days=20 if number == 0 else 6))
         plan = {"kind": "daily", "contribution": amount, "customer_id": customer_id, "start": start}
         account = cast.ada.ok("POST", "/savings", plan)
-        collector.ok("POST", f"/savings/{account['id']}/markings", {"days": 7 - number})
+        path = f"/savings/{account['id']}/markings"
+        for ago in ROUNDS if number == 0 else ():
+            day = str(date.today() - timedelta(days=ago))
+            collector.ok("POST", path, {"days": 1 + ago % 3 // 2, "collected_on": day})
+        collector.ok("POST", path, {"days": 7 - number})
         if number < 3:
             wanted = {"account_id": account["id"], "amount": amount}
             payouts.append(collector.ok("POST", "/payments", wanted)["id"])
@@ -50,8 +54,7 @@ def furnish(staff: Staff) -> Market:
 def service(app, settings, database_url, redis_url, tmp_path_factory) -> Iterator[str]:
     """The address of the service, as production serves it."""
     port, folder = free_port(), tmp_path_factory.mktemp("service")
-    more = {"REDIS_URL": redis_url, "WEB_CONCURRENCY": "2", "OPS_NETWORKS": "127.0.0.0/8"}
-    with gunicorn(settings, database_url, port, folder / "log", **more):
+    with gunicorn(settings, database_url, port, folder / "log", REDIS_URL=redis_url, LOGIN_RATE=""):
         yield f"http://127.0.0.1:{port}"
 
 

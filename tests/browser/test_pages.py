@@ -1,21 +1,99 @@
-"""What every page is like."""
-import os
+"""What every page of the console is like, on a desk and on a phone, by day and by night, with scripts and without."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
-from tests.browser.chromium import PHONE, DESKTOP
 
-PAGES = ["/console", "/console/route", "/console/route/stops", "/console/approvals", "/console/cash", "/console/health"]
+from tests.browser.chromium import DESKTOP, PHONE, Browser
 
-def test_shots(browser, market, staff):
-    browser.become(None)
-    browser.open("/console")
-    print(browser.complaints())
-    for token, pages in ((None, ["/console/sign-in"]), (market.cast.ada.token, PAGES), (staff.token, ["/console/businesses"]), (market.cast.funke.token, ["/console", "/console/nowhere"])):
-        browser.become(token)
-        for p in pages:
-            for size, name in ((DESKTOP, "desktop"), (PHONE, "phone")):
-                for scheme in ("light", "dark"):
-                    browser.look(size, scheme)
-                    browser.open(p)
-                    browser.screenshot(f"{p.replace('/', '-')[1:]}-{name}-{scheme}")
-                    w = browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                    print(p, name, w, browser.complaints(), browser.driver.title)
+MOST_BYTES = 30_000
+READING = (Path(__file__).parent / "reading.js").read_text()
+NAMED = {"link", "button", "textbox", "table", "image", "navigation", "heading"}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, and who looks at it."""
+
+    name: str
+    path: str
+    who: str | None
+    says: str
+
+
+PAGES = [
+    Page("sign-in", "/console/sign-in", None, "Password or PIN"),
+    Page("today", "/console", "ada", "Together"),
+    Page("route", "/console/route", "ada", "Chidi Eze"),
+    Page("walk", "/console/route/stops", "ada", "Sade Bakare"),
+    Page("approvals", "/console/approvals", "ada", "Petrol for the rounds"),
+    Page("cash", "/console/cash", "ada", "Emeka Udo"),
+    Page("health", "/console/health", "ada", "Asked most often"),
+    Page("collector", "/console", "chidi", "you and those under you"),
+    Page("businesses", "/console/businesses", "staff", "Owed to customers"),
+    Page("customer", "/console", "funke", "Nothing for you here"),
+    Page("missing", "/console/nowhere", "ada", "There is no such thing here"),
+]
+
+
+@pytest.fixture
+def seen(browser, market, staff):
+    """Looks at a page as whoever it is for."""
+
+    def look(page: Page) -> Browser:
+        people = {"staff": staff, None: None}
+        person = people[page.who] if page.who in people else getattr(market.cast, page.who)
+        browser.become(person and person.token).open(page.path)
+        return browser
+
+    yield look
+    browser.look()
+
+
+def complaints(browser: Browser, page: Page) -> list[str]:
+    """What the browser complains of, but for a missing page's being missing."""
+    return [text for text in browser.complaints() if page.name != "missing" or " 404 " not in text]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_is_legible_and_whole_on_every_screen(seen, browser, page):
+    seen(page)
+    for size, screen in ((DESKTOP, "desktop"), (PHONE, "phone")):
+        for scheme in ("light", "dark"):
+            browser.look(size, scheme)
+            assert page.says in browser.text()
+            assert browser.run(READING) == [], (screen, scheme)
+            browser.screenshot(f"{page.name}-{screen}-{scheme}")
+    for disclosure in browser.all("details"):
+        disclosure.find_element("css selector", "summary").click()
+    assert browser.run(READING) == [], "with everything opened"
+    assert complaints(browser, page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_everything_to_use_or_to_look_at_has_a_name(seen, browser, page):
+    nodes = seen(page).cdp("Accessibility.getFullAXTree")["nodes"]
+    shown = [node for node in nodes if not node["ignored"] and node["role"]["value"] in NAMED]
+    assert shown
+    assert [node["role"]["value"] for node in shown if not node["name"]["value"].strip()] == []
+    controls = [node["name"]["value"] for node in shown if node["role"]["value"] in ("button", "link")]
+    assert page.name != "approvals" or len(set(controls)) == len(controls), "each button says what it is about"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_the_same_without_scripts(seen, browser, page):
+    with browser.without_scripts():
+        seen(page)
+        assert page.says in browser.text()
+        assert complaints(browser, page) == []
+
+
+def test_the_first_pages_are_small(seen, browser, market):
+    for page in PAGES[:2]:
+        seen(page).cdp("Network.clearBrowserCache")
+        browser.open(page.path)
+        sizes = "return performance.getEntries().filter((one) => 'transferSize' in one).map((one) => one.transferSize)"
+        loaded = browser.run(sizes)
+        assert len(loaded) >= 3
+        assert sum(loaded) < MOST_BYTES, "uncompressed, with style, script and icon"

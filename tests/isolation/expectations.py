@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
+from blueprints.console.routes import ASSETS as CONSOLE_ASSETS
 from blueprints.ops.routes import ASSETS
 from tests.isolation.people import Persona
 from tests.isolation.world import World
@@ -193,6 +194,21 @@ EXPECTED: dict[str, Expected] = {
     "commissions.statement": Expected(
         STAFF, (path("agent_id", "collector"),), query={"since": day(-30), "until": day(1)}
     ),
+    "console.approvals": Expected(ADMIN),
+    "console.approve_expense": Expected(ADMIN, (path("expense_id", "spend_requested"),)),
+    "console.approve_payout": Expected(ADMIN, (path("request_id", "request"),)),
+    "console.asset": Expected(PUBLIC, path={"version": CONSOLE_ASSETS.version, "name": "console.css"}),
+    "console.cash": Expected(STAFF),
+    "console.decline_expense": Expected(ADMIN, (path("expense_id", "spend_requested"),), body=REASON),
+    "console.decline_payout": Expected(ADMIN, (path("request_id", "request"),), body=REASON),
+    "console.health": Expected(SIGNED_IN),  # whoever is an operator besides, and here everybody is
+    "console.home": Expected(SIGNED_IN),
+    "console.open_session": Expected(PUBLIC, body=login),
+    "console.platform": Expected(PLATFORM),
+    "console.route": Expected(STAFF),
+    "console.sign_in": Expected(PUBLIC),
+    "console.sign_out": Expected(SIGNED_IN),
+    "console.stops": Expected(STAFF, (filtered_by("collector_id", "collector"),)),
     "documents.export_collections": EXPORT,
     "documents.export_commissions": EXPORT,
     "documents.export_customers": EXPORT,

@@ -53,7 +53,8 @@ def test_every_operation_has_a_name_and_says_what_it_does(operations):
 def test_security_and_access_are_the_declared_ones(app, operations):
     for view, rule, operation in operations:
         assert operation["x-access"] == view.access
-        assert operation["security"] == ([] if view.access in (PUBLIC, OPERATOR) else [{"bearer": []}]), rule
+        scheme = "cookie" if view.page else "bearer"
+        assert operation["security"] == ([] if view.access in (PUBLIC, OPERATOR) else [{scheme: []}]), rule
         for role in app.extensions["grants"].roles_by_permission.get(view.access, ()):
             assert role in operation["description"], rule
 
@@ -88,7 +89,7 @@ def test_bodies_and_parameters_are_described(operations):
         assert ("requestBody" in operation) == (view.body is not None), rule
         given = {(parameter["in"], parameter["name"]): parameter for parameter in operation["parameters"]}
         assert {name for place, name in given if place == "path"} == rule.arguments, rule
-        assert (("header", "Idempotency-Key") in given) == view.idempotent, rule
+        assert (("header", "Idempotency-Key") in given) == (view.idempotent and not view.page), rule
         assert (("query", "dry_run") in given) == view.dry_run, rule
         wanted = {field.data_key or name for name, field in view.query.fields.items()} if view.query else set()
         assert {name for place, name in given if place == "query"} - {"dry_run"} == wanted, rule
