@@ -3,9 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from blueprints.expenses.rules import PaidFrom
+
 CHART_WIDTH, CHART_HEIGHT, GAP = 360, 80, 0.25
 # Cash is to be handed over daily: what was there yesterday morning already should be asked about.
 OLD_CASH_DAYS = 2
+POTS = {
+    PaidFrom.AGENT_CASH: "what they hold",
+    PaidFrom.BUSINESS_CASH: "the office’s cash",
+    PaidFrom.BANK: "the bank",
+}
 MOST_ENDPOINTS = 12
 
 
