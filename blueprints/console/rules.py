@@ -10,7 +10,7 @@ CHART_WIDTH, CHART_HEIGHT, GAP = 360, 80, 0.25
 OLD_CASH_DAYS = 2
 POTS = {
     PaidFrom.AGENT_CASH: "what they hold",
-    PaidFrom.BUSINESS_CASH: "the office’s cash",
+    PaidFrom.BUSINESS_CASH: "the office's cash",
     PaidFrom.BANK: "the bank",
 }
 MOST_ENDPOINTS = 12
