@@ -74,7 +74,7 @@ _FIND = Statement(
 _FINISH = Statement(
     """
     UPDATE idempotency_keys SET status = %(status)s, body = %(body)s
-    WHERE user_id = %(user_id)s AND key = %(key)s RETURNING key
+    WHERE user_id = %(user_id)s AND key = %(key)s
     """
 )
 
@@ -110,7 +110,7 @@ def finish(actor: Actor, key: str, response: Response) -> None:
     """Keep the answer beside the key, in the same transaction as the act; of a way to a page, where it leads."""
     kept = response.location.encode() if response.status_code == http.SEE_OTHER else response.get_data()
     answer = {"status": response.status_code, "body": psycopg2.Binary(kept)}
-    _FINISH.run({"user_id": actor.user_id, "key": key} | answer)
+    _FINISH.later({"user_id": actor.user_id, "key": key} | answer)
 
 
 def forget(days: int) -> int:
