@@ -77,7 +77,8 @@ def _done(actor, text: str):
 @bp.problems
 def show_problem(problem):
     """A problem as a page: the form to sign in with, the list that a refused form came from, or a page of its own."""
-    refused, view = rules.refusal(problem.document()), _view()
+    document, view = problem.document(), _view()
+    refused = rules.refusal(document)
     if request.endpoint == "console.open_session":
         return _sign_in(problem.status, refused)
     if isinstance(problem, auth.NotAuthenticated) and request.method == "GET":
@@ -87,7 +88,7 @@ def show_problem(problem):
     if request.method == "POST" and view and (isinstance(problem, tuple(view.errors)) or problem.status in (409, 422)):
         said = browsers.said(browsers.ALERT, refused, auth.current_actor().session_id)
         return http.see_other(url_for("console.approvals", said=said))
-    return PAGE.answer(problem.status, _html("problem", problem=problem, refused=refused))
+    return PAGE.answer(problem.status, _html("problem", problem=problem, title=rules.title(document), refused=refused))
 
 
 def _view():

@@ -14,6 +14,13 @@ POTS = {
     PaidFrom.BANK: "the bank",
 }
 MOST_ENDPOINTS = 12
+# Titles that speak of what programs send, in words for people.
+IN_OTHER_WORDS = {
+    "auth.invalid_token": "You have been signed out; sign in again",
+    "idempotency.key_reused": "This form was sent before, with other words; see below what has become of it",
+    "idempotency.running": "This form is still being worked on; look again in a moment",
+    "outcome.unknown": "The connection broke while saving; go back and send the form again: it has its effect once",
+}
 
 
 @dataclass(frozen=True)
@@ -65,10 +72,15 @@ def busiest(requests: dict[str, dict]) -> list[tuple[str, dict]]:
     return sorted(requests.items(), key=lambda item: -item[1]["count"])[:MOST_ENDPOINTS]
 
 
+def title(document: dict) -> str:
+    """What a problem document says in short."""
+    return IN_OTHER_WORDS.get(document["code"], document["title"])
+
+
 def refusal(document: dict) -> str:
     """A problem document in a sentence or two for whoever sent the form."""
     known = {"type", "title", "status", "code", "detail", "errors", "request_id"}
-    said = [document["title"], document.get("detail")]
+    said = [title(document), document.get("detail")]
     said += [f"{name.replace('_', ' ')}: {value}" for name, value in document.items() if name not in known]
     said += [f"{name}: {' '.join(_texts(messages))}" for name, messages in document.get("errors", {}).items()]
     return ". ".join(text.rstrip(".") for text in said if text) + "."

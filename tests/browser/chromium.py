@@ -123,6 +123,7 @@ def chromium(origin: str, folder: Path) -> Iterator[Browser]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options, Service(program("chromedriver"), log_output=str(folder / "chromedriver.log")))
+    driver.execute_cdp_cmd("Network.enable", {})
     try:
         yield Browser(driver, origin)
     finally:

@@ -54,7 +54,8 @@ def furnish(staff: Staff) -> Market:
 def service(app, settings, database_url, redis_url, tmp_path_factory) -> Iterator[str]:
     """The address of the service, as production serves it."""
     port, folder = free_port(), tmp_path_factory.mktemp("service")
-    with gunicorn(settings, database_url, port, folder / "log", REDIS_URL=redis_url, LOGIN_RATE=""):
+    more = {"REDIS_URL": redis_url, "LOGIN_RATE": "", "DB_LOCK_TIMEOUT_MS": "5000"}
+    with gunicorn(settings, database_url, port, folder / "log", **more):
         yield f"http://127.0.0.1:{port}"
 
 

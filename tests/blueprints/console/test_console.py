@@ -128,6 +128,13 @@ def test_a_form_sent_again_has_the_same_answer_and_one_effect(cast, ada, payout)
     assert len(cast.ada.ok("GET", "/audit", query_string=query)["items"]) == 1
 
 
+def test_a_form_sent_again_with_other_words_is_told_so(cast, ada, payout):
+    path, form = f"/payouts/{payout['id']}/decline", ada.form()
+    ada.post(path, form | {"reason": "Not today"})
+    assert "was sent before, with other words" in said(follow(ada, ada.post(path, form | {"reason": "Never"})))
+    assert cast.ada.ok("GET", f"/payments/{payout['id']}")["reason"] == "Not today"
+
+
 def test_a_page_may_do_several_things(cast, ada, account):
     """Each form of a page has its own effect, though all carry the same field."""
     payouts = [cast.funke.ok("POST", "/payments", {"account_id": account["id"], "amount": 100}) for _ in range(2)]
