@@ -6,7 +6,8 @@
     def open_door(actor, door_id, body): ...
 
 The caller is who the browser's cookie says, the body a form of ours, the answer HTML or, of a POST, the way to a page.
-Idempotent is which form was sent, so that one sent twice has one effect (`ofektom/browsers.py`).
+They are no API and not in its document. Idempotent is which form was sent, so that one sent twice has one effect
+(`ofektom/browsers.py`).
 """
 
 import time
@@ -17,7 +18,7 @@ from flask.blueprints import BlueprintSetupState
 
 from ofektom import auth, browsers
 from ofektom.errors import Problem
-from ofektom.views import OtherAnswer, Slice
+from ofektom.views import Slice
 
 # A browser in use is given a new token when so much of the old one's life is over.
 RENEWED_AFTER = 1 / 3
@@ -32,8 +33,7 @@ class Pages(Slice):
         self.record_once(self._take_problems)
 
     def get(self, rule: str, **declared):
-        of_a_page = {"page": True, "other_answers": [OtherAnswer(200, browsers.HTML)]}
-        return super().get(rule, **of_a_page | declared)
+        return super().get(rule, page=True, **declared)
 
     def post(self, rule: str, **declared):
         return super().post(rule, status=303, page=True, **declared)

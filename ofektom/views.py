@@ -20,6 +20,7 @@ from marshmallow import Schema, ValidationError, fields
 from ofektom import auth, browsers, database, http, idempotency, rate_limits
 from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
+from ofektom.examples import NOTHING_MORE, Example
 from ofektom.green import deadline
 
 DRY_RUN_HEADER = "Dry-Run"
@@ -44,6 +45,7 @@ class View:
     `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
     remembers them.
     `page` is for a browser (pages.py): its caller is in a cookie, its body a form of ours.
+    `example` is what the documentation's example needs beside what the schemas say.
     """
 
     function: Callable
@@ -61,6 +63,7 @@ class View:
     of_caller: bool = False
     rate: str | None = None
     page: bool = False
+    example: Example = NOTHING_MORE
 
     def __post_init__(self):
         if self.public_for is None:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from blueprints.auth.services import create_super_admin
 from ofektom import browsers, openapi
 from ofektom.credentials import hash_secret
+from ofektom.errors import Problem
 
 PASSWORD = "a long enough passphrase"
 PIN = "739154"
@@ -26,11 +27,16 @@ def new_phone() -> str:
 
 
 def documented(app: Flask, method: str, path: str) -> set[str]:
-    """The error codes that the OpenAPI document promises for a request, or those of no view at all."""
+    """The error codes that the OpenAPI document promises for a request, or those of no view at all.
+
+    Of a page it promises nothing: that answers with any.
+    """
     try:
         rule, _ = app.url_map.bind("localhost").match(path.partition("?")[0], method, return_rule=True)
     except HTTPException:
         return {"not_found", "method_not_allowed"}
+    if app.view_functions[rule.endpoint].view.page:
+        return set(Problem.by_code)
     template = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
     operation = _paths(app)[template][method.lower()]
     return {code for response in operation["responses"].values() for code in response.get("x-codes", ())}

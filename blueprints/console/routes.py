@@ -222,7 +222,7 @@ def decline_expense(actor, expense_id, body):
     return _done(actor, f"Expense {expense_id} declined.")
 
 
-@bp.get("/assets/<version>/<name>", access=PUBLIC, page=False, other_answers=())
+@bp.get("/assets/<version>/<name>", access=PUBLIC)
 def asset(version, name):
     """The style, script and icon of the pages."""
     return ASSETS.send(version, name)
