@@ -41,13 +41,11 @@ def read_json() -> dict:
     Raises UnsupportedMediaType, BodyTooLarge, or MalformedRequest for anything that two parsers could read differently:
     broken UTF-8, lone surrogates, NaN, nesting beyond what is sane, or a key given twice.
     """
-    if request.content_length is not None and request.content_length > request.max_content_length:
-        raise BodyTooLarge
-    raw = request.get_data(cache=True)
+    raw = _read_body()
     if not raw:
         return {}
     if request.mimetype != "application/json":
-        raise UnsupportedMediaType
+        raise UnsupportedMediaType("send it as application/json")
     try:
         body = orjson.loads(raw)
         # As deep as json goes depends on the version of Python, and may be deeper than what comes after it.
@@ -59,6 +57,20 @@ def read_json() -> dict:
     if not isinstance(body, dict):
         raise MalformedRequest("the body must be a JSON object")
     return body
+
+
+def read_file(media_type: str) -> bytes:
+    """The request body as it came. Raises UnsupportedMediaType when it says to be of another type, BodyTooLarge."""
+    raw = _read_body()
+    if request.mimetype != media_type:
+        raise UnsupportedMediaType(f"send it as {media_type}")
+    return raw
+
+
+def _read_body() -> bytes:
+    if request.content_length is not None and request.content_length > request.max_content_length:
+        raise BodyTooLarge
+    return request.get_data(cache=True)
 
 
 def read_raw(most: int) -> bytes:

@@ -108,6 +108,8 @@ def _operation(app: Flask, rule, view: View) -> dict:
         operation["x-public-for"] = view.public_for
     if view.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": view.body}}}
+    if view.file:
+        operation["requestBody"] = {"required": True, "content": {view.file: {"schema": {"type": "string"}}}}
     return operation
 
 
@@ -185,7 +187,7 @@ def _problems(rule, view: View) -> list[type[errors.Problem]]:
     if view.access not in _WHO:
         problems += [Forbidden, NoActiveBusiness]
     problems += [errors.MalformedRequest, errors.InvalidRequest]
-    if view.body:
+    if view.body or view.file:
         problems += [errors.BodyTooLarge, errors.UnsupportedMediaType]
     if rule.arguments:
         problems.append(errors.NotFound)

@@ -67,6 +67,7 @@ class AccountOut(Schema):
     start = fields.Date()
     ended_on = fields.Date(allow_none=True)
     rolled_from_id = fields.Integer(allow_none=True)
+    reference = fields.String(allow_none=True, metadata={"description": "what an imported account was called before"})
     cycle_kind = Choice(CycleKind)
     cycle_days = fields.Integer()
     contribution = fields.Integer()
@@ -79,6 +80,7 @@ class AccountOut(Schema):
     slots_paid = fields.Integer()
     amount_paid = fields.Integer()
     credit = fields.Integer()
+    opening_balance = fields.Integer(metadata={"description": "what the customer was owed when it was imported"})
     balance = fields.Integer()
     created_at = fields.DateTime()
 

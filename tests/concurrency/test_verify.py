@@ -7,7 +7,7 @@ from blueprints.reports.queries import broken_invariants
 from ofektom.extensions import db
 from tests.concurrency.race import assert_adds_up, scalar
 
-BALANCE = "a savings account's balance is its markings and credit less commission, payouts and holds"
+BALANCE = "a savings account's balance is what it came with, its markings and credit less commission, payouts and holds"
 DRIFT = "a stored balance is the sum of its postings"
 HOLD = "the payout hold is the sum of the requests waiting"
 UNSTARTED = "no commission for a cycle that is not started"
