@@ -63,15 +63,19 @@ def import_file(file: Path, business_id: int, dry_run: bool, faults: Path | None
     actor = _actor_of(business_id)
     with file.open("rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
-        with reporting.progress(os.fstat(source.fileno()).st_size, "reading") as advance:
+        size = os.fstat(source.fileno()).st_size
+        # As far as people can tell, writing takes as long as reading.
+        with reporting.progress(size if dry_run else 2 * size, "importing") as advance:
 
             def rows() -> services.Rows:
                 source.seek(0)
                 return schemas.rows(_Watched(source, advance))
 
-            sink = _writer(faults) if faults else None
+            how = {"sink": _writer(faults) if faults else None, "advance": lambda share: advance(int(share * size))}
             try:
-                report = services.import_rows(actor=actor, rows=rows, digest=digest, check_only=dry_run, sink=sink)
+                report = services.import_rows(
+                    actor=actor, rows=rows, digest=digest, bounded=False, check_only=dry_run, **how
+                )
             except InvalidRows as refusal:
                 report = refusal.extra
             except AlreadyImported as refusal:  # as it should be, whoever asked first

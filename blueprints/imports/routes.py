@@ -9,7 +9,6 @@ from blueprints.imports import queries, schemas, services
 from blueprints.imports.rules import (
     COLUMNS,
     FAULT,
-    MOST_ROWS,
     AlreadyImported,
     InvalidRows,
     ReferenceTaken,
@@ -35,7 +34,7 @@ def _import(actor, file: bytes, **how) -> dict:
     """Read the body's rows, as often as the verb has to begin again."""
     digest = hashlib.sha256(file).hexdigest()
     rows = lambda: schemas.rows(io.BytesIO(file))  # noqa: E731
-    return services.import_rows(actor=actor, rows=rows, digest=digest, most=MOST_ROWS, **how)
+    return services.import_rows(actor=actor, rows=rows, digest=digest, **how)
 
 
 @bp.post(

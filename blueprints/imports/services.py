@@ -9,6 +9,8 @@ from sqlalchemy import func, insert, select, text
 from blueprints.imports import queries
 from blueprints.imports.models import Import
 from blueprints.imports.rules import (
+    MOST_DAYS_PAID,
+    MOST_ROWS,
     MOST_SHOWN,
     AlreadyImported,
     Fault,
@@ -32,6 +34,7 @@ from ofektom.schemas import normal_phone
 
 IMPORT_LOCK = 0x0FE72
 BATCH = 200  # rows: some 20 ms, after which a worker's other requests have their turn
+SLICE = 20_000  # lines: so many ticks at once that PostgreSQL needs little memory for their keys
 MOST_PLANS = 128  # remembered; many cards have the same terms
 PLAN = ("kind", "contribution", "cycles", "target_amount", "end_date", "start", "weekdays", "cycle_kind", "cycle_days")
 Rows = Iterator[tuple[int, dict] | list[Fault]]
@@ -45,23 +48,25 @@ def import_rows(
     actor: Actor,
     rows: Callable[[], Rows],
     digest: str,
-    most: int | None = None,
+    bounded: bool = True,
     check_only: bool = False,
     sink: Sink | None = None,
+    advance: Callable[[float], None] = lambda share: None,
 ) -> dict:
     """Import what `rows()` gives, or with `check_only` say what an import would come to; returns the report.
 
-    `rows` is called again when the verb is; `digest` is the file's. Nothing is bounded without `most`, neither rows nor
-    the time of a statement. `sink` receives all faults, in pieces. An actor without a membership is a command.
-    Raises InvalidRows with the report, AlreadyImported, StillImporting, TooManyRows and what `rows` raises.
+    `rows` is called again when the verb is; `digest` is the file's. Unless it is `bounded` there may be any number of
+    rows, and a statement takes as long as it takes. `sink` receives all faults, in pieces; `advance` hears what share
+    has been written. An actor without a membership is a command. Raises InvalidRows with the report, AlreadyImported,
+    StillImporting, TooManyRows and what `rows` raises.
     """
-    _take_turn(actor.business_id, bounded=most is not None)
+    _take_turn(actor.business_id, bounded)
     known = queries.known_import(actor.business_id, digest)
     if known is not None:
         raise AlreadyImported(import_id=known)
     queries.begin()
     preparer = _Preparer(actor)
-    read = _put_aside(preparer, rows(), most)
+    read = _put_aside(preparer, rows(), bounded)
     queries.check(actor.business_id)
     report = _report(actor, read)
     if sink:
@@ -71,11 +76,13 @@ def import_rows(
         return report
     if report["faults_total"]:
         raise InvalidRows(**report)
-    return report | {"import_id": _write(actor, preparer.conditions, digest, report)}
+    act = Act(actor.business_id, preparer.conditions.today, clock.read_now(), actor.membership_id)
+    _write(act, preparer.conditions, advance)
+    return report | {"import_id": _book(actor, act, digest, report)}
 
 
-def _take_turn(business_id: int, *, bounded: bool) -> None:
-    """One import of a business at a time. A command's statements take as long as they take."""
+def _take_turn(business_id: int, bounded: bool) -> None:
+    """One import of a business at a time."""
     if not bounded:
         db.session.execute(text("SET LOCAL statement_timeout = 0"))
     if not db.session.scalar(select(func.pg_try_advisory_xact_lock(IMPORT_LOCK, func.hashint8(business_id)))):
@@ -89,15 +96,16 @@ def _report(actor: Actor, read: int) -> dict:
     return found | {"import_id": None, "rows": read, "opening_balances_shown": shown, "faults": faults}
 
 
-def _put_aside(preparer: "_Preparer", rows: Rows, most: int | None) -> int:
+def _put_aside(preparer: "_Preparer", rows: Rows, bounded: bool) -> int:
     """Check each row by itself and put it aside, or what is wrong with it; returns how many there were."""
-    read = 0
+    read = days_paid = 0
     while batch := list(itertools.islice(rows, BATCH)):
-        read += len(batch)
-        if most is not None and read > most:
-            raise TooManyRows(most=most)
         prepared = [row if isinstance(row, list) else preparer.prepare(*row) for row in batch]
-        queries.add_rows([row for row in prepared if isinstance(row, dict)])
+        good = [row for row in prepared if isinstance(row, dict)]
+        read, days_paid = read + len(batch), days_paid + sum(len(row["days"]) for row in good)
+        if bounded and (read > MOST_ROWS or days_paid > MOST_DAYS_PAID):
+            raise TooManyRows(most_rows=MOST_ROWS, most_days_paid=MOST_DAYS_PAID)
+        queries.add_rows(good)
         queries.add_faults(itertools.chain.from_iterable(row for row in prepared if isinstance(row, list)))
         green.give_way()
     return read
@@ -244,9 +252,11 @@ _TICKS = text(
     """
     INSERT INTO markings (business_id, account_id, slot_date, amount, cycle, status)
     SELECT :business_id, a.id, t.day, t.amount, t.cycle, 'paid'
-    FROM import_accounts a, unnest(a.days, a.amounts, a.day_cycles) AS t (day, amount, cycle) ORDER BY a.id, t.day
+    FROM import_accounts a, unnest(a.days, a.amounts, a.day_cycles) AS t (day, amount, cycle)
+    WHERE a.line > :after AND a.line <= :until ORDER BY a.id, t.day
     """
 )
+_LAST_LINE = text("SELECT coalesce(max(line), 0) FROM import_accounts")
 _POTS = text(
     """
     SELECT a.held_in, CASE a.held_in WHEN 'agent_cash' THEN c.agent_id ELSE 0 END AS owner_id,
@@ -257,42 +267,36 @@ _POTS = text(
 )
 
 
-def _write(actor: Actor, conditions: Conditions, digest: str, report: dict) -> int:
-    """Write everything that was put aside; returns the import's id. What others wait for comes last."""
-    act = Act(actor.business_id, conditions.today, clock.read_now(), actor.membership_id)
-    _renumber(actor.business_id)
+def _write(act: Act, conditions: Conditions, advance: Callable[[float], None]) -> None:
+    """Write what was put aside, but for the money. None of it is anything that others wait for."""
+    values = {"business_id": act.business_id}
+    _renumber(act.business_id)
     for statement in (_CUSTOMERS, _ACCOUNTS):
         db.session.execute(text(statement))
     db.session.execute(text("ANALYZE import_customers, import_accounts"))
-    values = {"business_id": actor.business_id}
     if db.session.scalar(_HOLD_AGENTS, values) != db.session.scalar(_AGENTS):
         raise WrongParent
     db.session.execute(_USERS)
     callers.forget_businesses(*db.session.scalars(_KNOWN_USERS))
-    db.session.execute(_MEMBERS, values)
     policy = {name: getattr(conditions.settings, name) for name in POLICY}
-    db.session.execute(_SAVINGS, values | policy | {"at": act.at})
-    db.session.execute(_TERMS, values | {"at": act.at})
-    db.session.execute(_TICKS, values)
-    import_id = _note(actor, act, digest, report)
-    _post(act, import_id)
-    facts = {name: report[name] for name in ("customers", "accounts", "days_paid", "opening_balances")}
-    who = actor if actor.membership_id else None
-    audit.record(
-        "imports.made",
-        "import",
-        import_id,
-        actor=who,
-        business_id=actor.business_id,
-        after=facts | {"sha256": digest},
-    )
-    return import_id
+    steps = [(_MEMBERS, values), (_SAVINGS, values | policy | {"at": act.at}), (_TERMS, values | {"at": act.at})]
+    slices = range(0, db.session.scalar(_LAST_LINE), SLICE)
+    steps += [(_TICKS, values | {"after": after, "until": after + SLICE}) for after in slices]
+    for statement, parameters in steps:
+        db.session.execute(statement, parameters)
+        advance(1 / (len(steps) + 1))
 
 
-def _note(actor: Actor, act: Act, digest: str, report: dict) -> int:
+def _book(actor: Actor, act: Act, digest: str, report: dict) -> int:
+    """Note the import and post its money; returns its id."""
     facts = {name: report[name] for name in ("customers", "accounts", "opening_balances")}
-    who = {"business_id": actor.business_id, "membership_id": actor.membership_id, "at": act.at, "digest": digest}
-    return db.session.scalar(insert(Import).values(who | facts).returning(Import.id))
+    who = {"business_id": act.business_id, "membership_id": act.membership_id, "at": act.at, "digest": digest}
+    import_id = db.session.scalar(insert(Import).values(who | facts).returning(Import.id))
+    _post(act, import_id)
+    after = facts | {"days_paid": report["days_paid"], "sha256": digest}
+    by = actor if actor.membership_id else None
+    audit.record("imports.made", "import", import_id, actor=by, business_id=act.business_id, after=after)
+    return import_id
 
 
 def _post(act: Act, import_id: int) -> None:

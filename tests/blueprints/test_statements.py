@@ -17,6 +17,7 @@ from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
 from tests.cast import PIN, Cast, Client, new_phone
+from tests.sheets import row, send, sheet
 from tests.telling import sms_on, tell_everybody
 
 PINNED = {
@@ -76,6 +77,10 @@ PINNED = {
     "figures.commissions": 1,
     "figures.dashboard": 1,
     "figures.platform": 1,
+    "imports.add": 45,
+    "imports.faults": 18,
+    "imports.imports": 1,
+    "imports.template": 0,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -198,6 +203,7 @@ def measured(app, staff) -> Counter:
         _expenses(cast)
         account = _savings(cast)
         _payments(cast, account)
+        _imports(cast)
         _telling(app, cast)
         _reads(cast, account)
         _signing_in_and_out(cast)
@@ -285,6 +291,11 @@ def _payments(cast, account):
     funke.ok("DELETE", f"/payment-accounts/{number['id']}")
 
 
+def _imports(cast):
+    file = sheet(row(cast.chidi, days_paid=1), row(cast.dupe, opening_balance=1, held_in="bank"))
+    assert [send(cast.ada, file, path).status for path in ("/imports/faults.csv", "/imports")] == [200, 201]
+
+
 def _telling(app, cast):
     ada, funke = cast.ada, cast.funke
     tell_everybody(app, cast.business_id)
@@ -344,7 +355,7 @@ def _reads(cast, account):
         "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
         "/settings /settings/holidays /reports/trial-balance /reports/four-pots /auth/sessions /auth/me "
         "/reports/collections/by-day /reports/collections/by-unit /reports/collections/by-agent /reports/commissions "
-        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke "
+        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke /imports "
         f"/members/{cast.funke.id} /savings/{account['id']} /savings/{account['id']}/card "
         f"/savings/{account['id']}/statement /commissions/agents/{cast.chidi.id}/statement"
     ).split():
@@ -359,7 +370,9 @@ def _reads(cast, account):
         assert cast.ada.post(f"/exports/{subject}.csv").status == 200
     for form in ("csv", "pdf"):
         assert cast.ada.get(f"/savings/{account['id']}/statement.{form}").status == 200
-    for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
+    for (
+        path
+    ) in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks /imports/template.csv".split():
         assert cast.ada.get(path).status == 200
 
 

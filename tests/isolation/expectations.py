@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from blueprints.ops.routes import ASSETS
 from tests.isolation.people import Persona
 from tests.isolation.world import World
+from tests.sheets import row, sheet
 
 NOT_FOUND = (404, "not_found")
 NOTHING = (200, None)  # a filter by something out of sight is a page without items
@@ -54,7 +55,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Expected:
-    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request."""
+    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request.
+
+    `file` makes a body that is no JSON, of the media type that the view declares.
+    """
 
     roles: str
     references: tuple[Reference, ...] = ()
@@ -62,6 +66,7 @@ class Expected:
     path: dict = field(default_factory=dict)
     query: dict = field(default_factory=dict)
     lists: str | None = None
+    file: Callable[[Asked], bytes] | None = None
     headers: Callable[[World], dict] = lambda world: {}
 
     def make_body(self, asked: Asked) -> dict | None:
@@ -131,6 +136,14 @@ def refuse(asked: Asked) -> dict:
 
 def code(asked: Asked) -> dict:
     return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
+
+
+def cards_of_all_agents(asked: Asked) -> bytes:
+    """A card for every agent of both businesses: an admin may fill only their own agents' bags."""
+    world = asked.world
+    own = {"away": [world.away], "home": [world.home]}.get(asked.persona.business, [world.home, world.away])
+    agents = [agent for house in own for agent in (house.cast.chidi, house.cast.dupe)]
+    return sheet(*(row(agent) for agent in agents))
 
 
 # What is out of sight leaves nothing but the line of columns.
@@ -231,6 +244,10 @@ EXPECTED: dict[str, Expected] = {
     "figures.commissions": Expected(STAFF, query={"since": day(-30), "until": day(1)}),
     "figures.dashboard": Expected(ADMIN),
     "figures.platform": Expected(PLATFORM),
+    "imports.add": Expected(ADMIN, file=cards_of_all_agents),
+    "imports.faults": Expected(ADMIN, file=cards_of_all_agents),
+    "imports.imports": Expected(ADMIN, lists="import"),
+    "imports.template": Expected(ADMIN),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),

@@ -46,6 +46,7 @@ class Cell:
     status: int
     code: str | None = None
     same_as: str | None = None
+    file: bytes | None = None
 
 
 @dataclass
@@ -155,7 +156,8 @@ def _malformed(reference: Reference, base: dict, *, judged: bool) -> Iterator[tu
 
 def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, code, same_as) -> Cell:
     expected = endpoint.expected
-    body = expected.make_body(Asked(world, persona, things))
+    asked = Asked(world, persona, things)
+    body, file = expected.make_body(asked), expected.file(asked) if expected.file else None
     path, query = endpoint.rule, dict(expected.query)
     for name, value in expected.path.items():
         path = path.replace(f"<{name}>", value)
@@ -169,7 +171,7 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
             query[reference.name] = value
         else:
             body = body | {reference.name: value} | reference.beside
-    return Cell(persona, about, path, query, body, status, code, same_as)
+    return Cell(persona, about, path, query, body, status, code, same_as, file)
 
 
 def ask(world: World, endpoint: Endpoint, cell: Cell):
@@ -179,7 +181,8 @@ def ask(world: World, endpoint: Endpoint, cell: Cell):
         headers["Authorization"] = f"Bearer {cell.persona.client.token}"
     [method] = endpoint.view.methods
     client = cell.persona.client.app.test_client(use_cookies=False)
-    return client.open(cell.path, method=method, headers=headers, query_string=cell.query, json=cell.body)
+    sent = {"json": cell.body} if cell.file is None else {"data": cell.file, "content_type": endpoint.view.file}
+    return client.open(cell.path, method=method, headers=headers, query_string=cell.query, **sent)
 
 
 def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Findings) -> None:

@@ -155,7 +155,7 @@ def test_a_row_is_refused_when_the_plan_would_be_and_only_then(cast, changes):
 
 def test_what_a_request_has_no_time_for_is_refused(cast):
     refused = send(cast.ada, sheet(*(row(cast.chidi) for _ in range(MOST_ROWS + 1))))
-    assert (refused.status, refused.code, refused["most"]) == (422, "imports.too_many_rows", MOST_ROWS)
+    assert (refused.status, refused.code, refused["most_rows"]) == (422, "imports.too_many_rows", MOST_ROWS)
 
 
 def test_a_body_of_another_type_is_refused(cast):
