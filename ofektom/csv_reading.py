@@ -45,7 +45,8 @@ def records(file: BinaryIO, columns: Collection[str], required: Collection[str])
     lines = _Lines(file)
     first = next(lines, "").removeprefix(BOM)
     delimiter = ";" if ";" in first and "," not in first else ","
-    names = [name.strip().lower() for name in next(csv.reader([first], delimiter=delimiter), [])]
+    header = _next(csv.reader([first], delimiter=delimiter, strict=True), lines) or []
+    names = [name.strip().lower() for name in header]
     _check_names(names, columns, required)
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
     line = lines.read + 1

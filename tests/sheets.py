@@ -48,6 +48,5 @@ def bring(cast: Cast, *rows: dict) -> dict:
 
 def brought(cast: Cast, one: dict) -> dict:
     """The account that was imported for a row, as an admin sees it in the list."""
-    accounts = cast.ada.ok("GET", "/savings?limit=100")["items"]
-    [account] = [account for account in accounts if account["reference"] == one["reference"]]
+    [account] = cast.ada.ok("GET", "/savings", query_string={"reference": one["reference"]})["items"]
     return account

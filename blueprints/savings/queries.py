@@ -221,6 +221,7 @@ FILTERS = {
     "state": SavingsAccount.state,
     "kind": SavingsAccount.kind,
     "tracking_number": SavingsAccount.tracking_number,
+    "reference": SavingsAccount.reference,
 }
 
 
@@ -253,7 +254,7 @@ def account(actor: Actor, account_id: int) -> dict:
 
 
 def accounts(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
-    """A page of accounts, filtered by customer_id, collector_id, state, kind or tracking_number. One statement."""
+    """A page of accounts, filtered by what FILTERS names. One statement."""
     given = {name: value for name, value in filters.items() if value is not None}
     if cursor is not None:
         given["after"] = paging.decode(cursor)

@@ -91,6 +91,7 @@ class AccountsQuery(PageIn):
     state = Choice(State, load_default=None)
     kind = Choice(PlanKind, load_default=None)
     tracking_number = Text(longest=10, load_default=None)
+    reference = Text(longest=40, load_default=None)
 
 
 class SlotOut(Schema):
