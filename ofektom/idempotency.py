@@ -74,7 +74,7 @@ _FIND = Statement(
 _FINISH = Statement(
     """
     UPDATE idempotency_keys SET status = %(status)s, body = %(body)s
-    WHERE user_id = %(user_id)s AND key = %(key)s RETURNING key
+    WHERE user_id = %(user_id)s AND key = %(key)s
     """
 )
 
@@ -105,7 +105,7 @@ def begin(actor: Actor, key: str, body: dict) -> Response | None:
 def finish(actor: Actor, key: str, response: Response) -> None:
     """Keep the answer beside the key, in the same transaction as the act."""
     answer = {"status": response.status_code, "body": psycopg2.Binary(response.get_data())}
-    _FINISH.run({"user_id": actor.user_id, "key": key} | answer)
+    _FINISH.later({"user_id": actor.user_id, "key": key} | answer)
 
 
 def forget(days: int) -> int:

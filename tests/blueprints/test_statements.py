@@ -2,7 +2,8 @@
 
 A number that changes is a change of the design: the commit that changes it says why. The caller of a read is known to
 the worker, so a read costs its answer alone; who changes something costs one statement more. A cash marking costs nine,
-eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none.
+eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none. How
+often it waits for the server is in markings/test_waits.py.
 """
 
 import hmac
