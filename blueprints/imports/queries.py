@@ -90,10 +90,7 @@ _REPORT = text(
     FROM import_rows
     """
 )
-_FAULTS = text(
-    'SELECT line, "column", code, message FROM import_faults ORDER BY line, "column" NULLS FIRST, code'
-    " LIMIT CAST(:most AS int)"
-)
+_FAULTS = 'SELECT line, "column", code, message FROM import_faults ORDER BY line, "column" NULLS FIRST, code'
 _COLLIDING = text(
     """
     SELECT line FROM (SELECT line, row_number() OVER (PARTITION BY tracking_number ORDER BY line) AS nth
@@ -162,14 +159,18 @@ def report() -> dict:
 
 def first_faults(most: int) -> list[dict]:
     """Some faults, in the order of the file."""
-    return [dict(row) for row in db.session.execute(_FAULTS, {"most": most}).mappings()]
+    return _fetch(f"{_FAULTS} LIMIT {most:d}")
 
 
 def fault_pieces() -> Iterator[list[dict]]:
     """All faults in the order of the file, in pieces that are read as they are asked for."""
-    found = db.session.execute(_FAULTS, {"most": None}, execution_options={"yield_per": PIECE})
-    for piece in found.mappings().partitions():
-        yield [dict(row) for row in piece]
+    db.session.execute(text(f"DECLARE import_faults_read CURSOR FOR {_FAULTS}"))
+    while piece := _fetch(f"FETCH {PIECE:d} FROM import_faults_read"):
+        yield piece
+
+
+def _fetch(query: str) -> list[dict]:
+    return [dict(row) for row in db.session.execute(text(query)).mappings()]
 
 
 def colliding_lines(business_id: int) -> list[int]:

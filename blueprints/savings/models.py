@@ -26,7 +26,7 @@ class SavingsAccount(db.Model):
     """The plan of one customer: the card. Its commission policy is the business's of the day it was opened.
 
     One that was imported has the `reference` it had elsewhere, the `opening_balance` that its customer was owed then,
-    and its commission is taken here from the cycle `commission_from` on (docs/decisions/0024-imports.md).
+    and its commission is taken here from the cycle `commission_from` on (docs/decisions/0026-imports.md).
     """
 
     __tablename__ = "savings_accounts"

@@ -79,7 +79,7 @@ PINNED = {
     "figures.dashboard": 1,
     "figures.platform": 1,
     "imports.add": 45,
-    "imports.faults": 18,
+    "imports.faults": 19,
     "imports.imports": 1,
     "imports.template": 0,
     "markings.check_receipt": 1,
