@@ -49,7 +49,7 @@ def _import(actor, file: bytes, **how) -> dict:
 def add(actor, file):
     """Import customers, their savings accounts and opening balances: all rows of the file or none.
 
-    With `dry_run=true` the answer is a report on every row, good or bad. At most 2 000 rows; more by command. See
+    With `dry_run=true` the answer is a report on every row, good or bad. At most 1 000 rows; more by command. See
     docs/importing.md for the columns.
     """
     return _import(actor, file, check_only=g.get("rehearsing", False))

@@ -35,7 +35,7 @@ REQUIRED = ("reference", "customer_name", "agent", "kind")
 FAULT = ("line", "column", "code", "message")
 MOST_SHOWN = 100
 # What a request has time for; a command has no bound.
-MOST_ROWS, MOST_DAYS_PAID = 2_000, 40_000
+MOST_ROWS, MOST_DAYS_PAID = 1_000, 20_000
 
 
 class HeldIn(StrEnum):
