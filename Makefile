@@ -7,7 +7,7 @@ UV := uv==0.13.9
 ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test lint conf replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test lint conf replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -19,8 +19,11 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 	@local/servers.sh redis-server nginx
 	@exec $(BIN)/python -m local.cluster
 
+flask: $(INSTALLED) ## Run a command of the application on the database of make run; ARGS="new-blueprint things"
+	@$(BIN)/python -m local.command $(ARGS)
+
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 

@@ -68,7 +68,7 @@ def _write(file: Path, agents: list[str], rows: int, days_paid: int) -> None:
         for number in range(rows):
             contribution = 10_000 * (1 + number % 50)
             phone, agent = f"0803{number + 1_000_000:07d}", agents[number % len(agents)]
-            owed = contribution * max(0, days_paid - 1)
+            owed = contribution * (days_paid - 1 if days_paid else 3)
             out.write(f"CARD-{number},Customer {number},{phone},{agent},daily,{contribution},{days_paid},{owed},bank\n")
 
 

@@ -9,28 +9,40 @@ _LOCK = text(
     "SELECT id, balance FROM ledger_accounts WHERE business_id = :business_id AND kind = :kind AND owner_id = :owner_id"
     " FOR NO KEY UPDATE"
 )
-_OPEN = """
-    INSERT INTO ledger_accounts (business_id, kind, owner_id, balance, floor)
-    SELECT :business_id, :opened_kind, o.owner_id, o.amount, CAST(:floor AS bigint) FROM ({owners}) o
-    ORDER BY o.owner_id
+# What is to be written, with its ids: no statement then has to look for what the one before has written, which would be
+# planned by statistics that know nothing of it.
+_PREPARE = """
+    CREATE TEMPORARY TABLE opening_accounts ON COMMIT DROP AS
+    SELECT o.owner_id, o.amount, nextval(pg_get_serial_sequence('ledger_accounts', 'id')) AS account_id,
+        CASE WHEN o.amount > 0 THEN nextval(pg_get_serial_sequence('ledger_entries', 'id')) END AS entry_id,
+        CAST(:balance - sum(o.amount) OVER (ORDER BY o.owner_id ROWS UNBOUNDED PRECEDING) AS bigint) AS source_balance
+    FROM ({owners}) o ORDER BY o.owner_id
 """
-_ENTER = """
-    INSERT INTO ledger_entries (business_id, kind, reference, membership_id, business_day, at)
-    SELECT :business_id, :entry_kind, CAST(:prefix AS text) || o.owner_id, CAST(:membership_id AS bigint),
+_OPEN = text(
+    """
+    INSERT INTO ledger_accounts (business_id, id, kind, owner_id, balance, floor)
+    SELECT :business_id, account_id, :opened_kind, owner_id, amount, CAST(:floor AS bigint) FROM opening_accounts
+    ORDER BY owner_id
+    """
+)
+_ENTER = text(
+    """
+    INSERT INTO ledger_entries (business_id, id, kind, reference, membership_id, business_day, at)
+    SELECT :business_id, entry_id, :entry_kind, CAST(:prefix AS text) || owner_id, CAST(:membership_id AS bigint),
         CAST(:business_day AS date), CAST(:at AS timestamptz)
-    FROM ({owners}) o WHERE o.amount > 0 ORDER BY o.owner_id
-"""
+    FROM opening_accounts WHERE amount > 0 ORDER BY owner_id
+    """
+)
 # Posting ids are given in the order in which the source's balance runs down.
-_POST = """
+_POST = text(
+    """
     INSERT INTO ledger_postings
         (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
-    SELECT :business_id, e.id, :source_id, a.id, o.amount,
-        :balance - sum(o.amount) OVER (ORDER BY o.owner_id ROWS UNBOUNDED PRECEDING), o.amount
-    FROM ({owners}) o
-    JOIN ledger_entries e ON e.business_id = :business_id AND e.reference = CAST(:prefix AS text) || o.owner_id
-    JOIN ledger_accounts a ON a.business_id = :business_id AND a.kind = :opened_kind AND a.owner_id = o.owner_id
-    WHERE o.amount > 0 ORDER BY o.owner_id
-"""
+    SELECT :business_id, entry_id, :source_id, account_id, amount, source_balance, amount
+    FROM opening_accounts WHERE amount > 0 ORDER BY owner_id
+    """
+)
+_TOTAL = text("SELECT CAST(coalesce(sum(amount), 0) AS bigint) FROM opening_accounts")
 _DRAW = text(
     "UPDATE ledger_accounts SET balance = balance - :total WHERE business_id = :business_id AND id = :source_id"
 )
@@ -58,10 +70,10 @@ def open_with_money(
         "business_day": act.business_day,
         "at": act.at,
         "source_id": held.id,
-        "balance": held.balance,
     }
+    db.session.execute(text(_PREPARE.format(owners=owners)), {"balance": held.balance})
     for statement in (_OPEN, _ENTER, _POST):
-        db.session.execute(text(statement.format(owners=owners)), values)
-    total = int(db.session.scalar(text(f"SELECT coalesce(sum(o.amount), 0) FROM ({owners}) o")))
+        db.session.execute(statement, values)
+    total = db.session.scalar(_TOTAL)
     db.session.execute(_DRAW, {"business_id": act.business_id, "source_id": held.id, "total": total})
     return total

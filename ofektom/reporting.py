@@ -39,6 +39,12 @@ def reports(say: Callable[[dict], str]) -> Callable:
                 found = {"ok": False} | refusal.document()
                 if not as_json:
                     raise click.ClickException(_in_words(refusal)) from None
+            except click.UsageError:
+                raise
+            except click.ClickException as refusal:
+                if not as_json:
+                    raise
+                found = {"ok": False, "title": refusal.format_message()}
             if found is None:
                 return
             found = {"ok": True} | found

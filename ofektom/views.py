@@ -22,6 +22,7 @@ from marshmallow import Schema, ValidationError, fields
 from ofektom import auth, database, http, idempotency, rate_limits
 from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
+from ofektom.examples import NOTHING_MORE, Example
 from ofektom.green import deadline
 
 DRY_RUN_HEADER = "Dry-Run"
@@ -46,6 +47,7 @@ class View:
     `rate` names the setting that says how often one address may call it.
     `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
     remembers them.
+    `example` is what the documentation's example needs beside what the schemas say.
     """
 
     function: Callable
@@ -63,6 +65,7 @@ class View:
     public_for: int | None = None
     of_caller: bool = False
     rate: str | None = None
+    example: Example = NOTHING_MORE
 
     def __post_init__(self):
         if self.public_for is None:

@@ -46,7 +46,7 @@ def bring(cast: Cast, *rows: dict) -> dict:
     return answer.body
 
 
-def brought(cast: Cast, one: dict) -> dict:
+def account_of(cast: Cast, one: dict) -> dict:
     """The account that was imported for a row, as an admin sees it in the list."""
     [account] = cast.ada.ok("GET", "/savings", query_string={"reference": one["reference"]})["items"]
     return account

@@ -19,6 +19,7 @@ from blueprints.savings.rules import TrackingNumberTaken
 from blueprints.users.rules import AlreadyMember, WrongParent
 from ofektom import csv_stream
 from ofektom.csv_reading import Unreadable, WrongColumns
+from ofektom.examples import Example
 from ofektom.money import AmountTooLarge
 from ofektom.schemas import PageIn
 from ofektom.views import OtherAnswer, Slice
@@ -28,6 +29,7 @@ bp = Slice("imports", __name__, url_prefix="/imports")
 READING = [WrongColumns, Unreadable, TooManyRows, AlreadyImported, StillImporting]
 WRITING = [InvalidRows, ReferenceTaken, AlreadyMember, WrongParent, TrackingNumberTaken, AmountTooLarge]
 AS_CSV = [OtherAnswer(200, csv_stream.MEDIA_TYPE)]
+EXAMPLE = Example(file="reference,customer_name,agent,kind,contribution\nCARD-17,Efe Obi,chidi,daily,50000\n")
 
 
 def _import(actor, file: bytes, **how) -> dict:
@@ -45,6 +47,7 @@ def _import(actor, file: bytes, **how) -> dict:
     idempotent=True,
     dry_run=True,
     errors=READING + WRITING,
+    example=EXAMPLE,
 )
 def add(actor, file):
     """Import customers, their savings accounts and opening balances: all rows of the file or none.
@@ -56,7 +59,13 @@ def add(actor, file):
 
 
 @bp.post(
-    "/faults.csv", access="imports.make", status=200, file=csv_stream.MEDIA_TYPE, errors=READING, other_answers=AS_CSV
+    "/faults.csv",
+    access="imports.make",
+    status=200,
+    file=csv_stream.MEDIA_TYPE,
+    errors=READING,
+    other_answers=AS_CSV,
+    example=EXAMPLE,
 )
 def faults(actor, file):
     """Everything that is wrong with a file, as CSV: line, column, code and message. Imports nothing."""

@@ -271,9 +271,9 @@ def _write(act: Act, conditions: Conditions, advance: Callable[[float], None]) -
     """Write what was put aside, but for the money. None of it is anything that others wait for."""
     values = {"business_id": act.business_id}
     _renumber(act.business_id)
-    for statement in (_CUSTOMERS, _ACCOUNTS):
+    for table, statement in (("import_customers", _CUSTOMERS), ("import_accounts", _ACCOUNTS)):
         db.session.execute(text(statement))
-    db.session.execute(text("ANALYZE import_customers, import_accounts"))
+        db.session.execute(text(f"ANALYZE {table}"))
     if db.session.scalar(_HOLD_AGENTS, values) != db.session.scalar(_AGENTS):
         raise WrongParent
     db.session.execute(_USERS)

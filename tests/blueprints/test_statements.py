@@ -17,8 +17,8 @@ from sqlalchemy import event
 from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
+from tests.brought import brought
 from tests.cast import PIN, Cast, Client, new_phone
-from tests.sheets import row, send, sheet
 from tests.telling import sms_on, tell_everybody
 
 PINNED = {
@@ -78,10 +78,6 @@ PINNED = {
     "figures.commissions": 1,
     "figures.dashboard": 1,
     "figures.platform": 1,
-    "imports.add": 45,
-    "imports.faults": 19,
-    "imports.imports": 1,
-    "imports.template": 0,
     "markings.check_receipt": 1,
     "markings.collect": 9,
     "markings.collection": 1,
@@ -161,6 +157,9 @@ PINNED = {
     "webhooks.webhook": 1,
     "webhooks.webhooks": 1,
 }
+# A slice may bring its own in `tests/blueprints/NAME/statements.py`, with `call(cast)`, which makes those requests.
+for bringing in brought("statements"):
+    PINNED |= bringing.PINNED
 
 
 class Meter:
@@ -206,6 +205,8 @@ def measured(app, staff) -> Counter:
         _payments(cast, account)
         _telling(app, cast)
         _reads(cast, account)
+        for bringing in brought("statements"):
+            bringing.call(cast)
         _signing_in_and_out(cast)
     return meter.cost
 
@@ -240,8 +241,6 @@ def _people(cast):
     staff.ok("POST", f"/users/{agent.user_id}/reactivate", {"reason": "x"})
     ada.ok("PATCH", "/settings", {"backdating_days": 2, "cooldown_hours": 0, "public_page": True})
     ada.ok("GET", f"/public/businesses/{cast.business_id}")
-    file = sheet(row(cast.chidi, days_paid=1, opening_balance=1, held_in="bank"))
-    assert [send(ada, file, path).status for path in ("/imports/faults.csv", "/imports")] == [200, 201]
     feast = {"day": str(date.today() + timedelta(days=400)), "name": "Feast"}
     ada.ok("POST", "/settings/holidays", feast)
     ada.ok("DELETE", f"/settings/holidays?day={feast['day']}")
@@ -352,7 +351,7 @@ def _reads(cast, account):
         "/business /units /members /savings /collections /commissions /payments /payment-accounts /route /audit "
         "/settings /settings/holidays /reports/trial-balance /reports/four-pots /auth/sessions /auth/me "
         "/reports/collections/by-day /reports/collections/by-unit /reports/collections/by-agent /reports/commissions "
-        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke /imports "
+        "/reports/cash /reports/arrears /reports/dormant /dashboard /search?q=funke "
         f"/members/{cast.funke.id} /savings/{account['id']} /savings/{account['id']}/card "
         f"/savings/{account['id']}/statement /commissions/agents/{cast.chidi.id}/statement"
     ).split():
@@ -367,9 +366,7 @@ def _reads(cast, account):
         assert cast.ada.post(f"/exports/{subject}.csv").status == 200
     for form in ("csv", "pdf"):
         assert cast.ada.get(f"/savings/{account['id']}/statement.{form}").status == 200
-    for (
-        path
-    ) in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks /imports/template.csv".split():
+    for path in f"/health /livez /readyz /metrics /docs {asset} /api/v1/openapi.json /banks".split():
         assert cast.ada.get(path).status == 200
 
 

@@ -2,7 +2,7 @@
 
 from tests.cast import new_phone
 from tests.concurrency.race import assert_adds_up, balance, race, scalar, together
-from tests.sheets import bring, brought, row, send, sheet
+from tests.sheets import account_of, bring, row, send, sheet
 
 
 def test_the_same_file_sent_at_once_is_imported_once(cast):
@@ -36,7 +36,7 @@ def test_collectors_go_on_while_their_bags_are_filled_by_imports(fresh_cast):
     cast, rounds = fresh_cast, 4
     marked = row(cast.chidi, cycles=5, days_paid=1, opening_balance=1, held_in="agent_cash")
     bring(cast, marked)
-    account = brought(cast, marked)
+    account = account_of(cast, marked)
 
     def bring_some(_):
         return send(cast.ada, sheet(*(row(cast.chidi, opening_balance=3, held_in="agent_cash") for _ in range(30))))

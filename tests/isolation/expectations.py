@@ -1,93 +1,32 @@
 """What every endpoint expects: who may call it, what names a thing in its request, what a good request looks like.
 
-The matrix fails for an endpoint that is not here, and for an entry here that is no endpoint.
+The matrix fails for an endpoint that is not here, and for an entry here that is no endpoint. A slice may bring its own
+in `tests/blueprints/NAME/isolation.py`, with `furnish(home)`, which gives a business what the requests are about.
 """
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, timedelta
 
 from blueprints.ops.routes import ASSETS
-from tests.isolation.people import Persona
+from tests.brought import brought
+from tests.isolation.expecting import (
+    ADMIN,
+    MEMBERS,
+    NOTHING,
+    OPERATOR,
+    PLATFORM,
+    PUBLIC,
+    SIGNED_IN,
+    STAFF,
+    Asked,
+    Expected,
+    Reference,
+    day,
+    filtered_by,
+    in_body,
+    path,
+)
 from tests.isolation.world import World
-from tests.sheets import row, sheet
-
-NOT_FOUND = (404, "not_found")
-NOTHING = (200, None)  # a filter by something out of sight is a page without items
-PLATFORM = "super_admin"
-ADMIN = "admin"
-STAFF = "admin agent sub_agent"
-MEMBERS = "admin agent sub_agent customer"
-SIGNED_IN = "signed_in"
-PUBLIC = "public"
-OPERATOR = "operator"
-
-
-@dataclass(frozen=True)
-class Reference:
-    """A place of a request that names a thing of `kind`, and the answer when that thing is out of sight.
-
-    `refusal_by_role` says where a role is answered otherwise; `beside` are body fields that go along.
-    """
-
-    place: str
-    name: str
-    kind: str
-    refusal: tuple[int, str | None] = NOT_FOUND
-    refusal_by_role: dict[str, tuple[int, str]] = field(default_factory=dict)
-    beside: dict = field(default_factory=dict)
-    optional: bool = False
-
-    def refused(self, role: str | None) -> tuple[int, str | None]:
-        return self.refusal_by_role.get(role, self.refusal)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a body is made from: who asks, in which world, and the things the request names."""
-
-    world: World
-    persona: Persona
-    things: dict
-
-
-@dataclass(frozen=True)
-class Expected:
-    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request.
-
-    `file` makes a body that is no JSON, of the media type that the view declares.
-    """
-
-    roles: str
-    references: tuple[Reference, ...] = ()
-    body: Callable[[Asked], dict] | dict | None = None
-    path: dict = field(default_factory=dict)
-    query: dict = field(default_factory=dict)
-    lists: str | None = None
-    file: Callable[[Asked], bytes] | None = None
-    headers: Callable[[World], dict] = lambda world: {}
-
-    def make_body(self, asked: Asked) -> dict | None:
-        return self.body(asked) if callable(self.body) else self.body
-
-
-def path(name: str, kind: str, **more) -> Reference:
-    return Reference("path", name, kind, **more)
-
-
-def in_body(name: str, kind: str, status: int, code: str, **more) -> Reference:
-    return Reference("body", name, kind, (status, code), **more)
-
-
-def filtered_by(name: str, kind: str) -> Reference:
-    return Reference("query", name, kind, NOTHING, optional=True)
-
-
-def day(ahead: int) -> str:
-    return (date.today() + timedelta(days=ahead)).isoformat()
-
 
 ACCOUNT = path("account_id", "account")
 REASON = {"reason": "Asked for by the customer"}
@@ -136,14 +75,6 @@ def refuse(asked: Asked) -> dict:
 
 def code(asked: Asked) -> dict:
     return {"code": asked.world.codes.get(asked.things["request_id"], "123456")}
-
-
-def cards_of_all_agents(asked: Asked) -> bytes:
-    """A card for every agent of both businesses: an admin may fill only their own agents' bags."""
-    world = asked.world
-    own = {"away": [world.away], "home": [world.home]}.get(asked.persona.business, [world.home, world.away])
-    agents = [agent for house in own for agent in (house.cast.chidi, house.cast.dupe)]
-    return sheet(*(row(agent) for agent in agents))
 
 
 # What is out of sight leaves nothing but the line of columns.
@@ -244,10 +175,6 @@ EXPECTED: dict[str, Expected] = {
     "figures.commissions": Expected(STAFF, query={"since": day(-30), "until": day(1)}),
     "figures.dashboard": Expected(ADMIN),
     "figures.platform": Expected(PLATFORM),
-    "imports.add": Expected(ADMIN, file=cards_of_all_agents),
-    "imports.faults": Expected(ADMIN, file=cards_of_all_agents),
-    "imports.imports": Expected(ADMIN, lists="import"),
-    "imports.template": Expected(ADMIN),
     "markings.check_receipt": Expected(PUBLIC, (path("check_code", "receipt"),)),
     "markings.collect": Expected(STAFF, (ACCOUNT,), body={"days": 1}),
     "markings.collection": Expected(MEMBERS, (path("collection_id", "collection"),)),
@@ -349,3 +276,6 @@ EXPECTED: dict[str, Expected] = {
     "webhooks.webhook": Expected(ADMIN, (WEBHOOK,)),
     "webhooks.webhooks": Expected(ADMIN, lists="webhook"),
 }
+
+for bringing in brought("isolation"):
+    EXPECTED |= bringing.EXPECTED

@@ -13,7 +13,8 @@ from flask import Flask
 
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN
 from ofektom.views import View
-from tests.isolation.expectations import EXPECTED, NOT_FOUND, NOTHING, Asked, Expected, Reference
+from tests.isolation.expectations import EXPECTED
+from tests.isolation.expecting import NOT_FOUND, NOTHING, Asked, Expected, Reference
 from tests.isolation.people import Persona
 from tests.isolation.withheld import Kept
 from tests.isolation.world import World

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from ofektom.auth import Session, issue_access_token
 from ofektom.extensions import db
 from ofektom.identity import User
+from tests.brought import brought
 from tests.cast import PASSWORD, Cast, Client, Person, Staff, new_phone
-from tests.sheets import bring, brought, row
 from tests.telling import sms_on, tell_everybody
 
 MARKED_DAYS = 20
@@ -62,10 +62,11 @@ class Furnished:
         self._add_units_and_holidays()
         self._add_members()
         self._add_webhook()
-        self._import()
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
             Estate(self, customer, collector)
             Spending(self, customer, collector)
+        for bringing in brought("isolation"):
+            bringing.furnish(self)
         self._tell()
 
     def word(self, what: str, readers: str, subject: str | None = None) -> str:
@@ -117,13 +118,6 @@ class Furnished:
         self.note(hook["signing_secret"], NOBODY)
         self.thing("webhook", None, hook["id"])
         self.thing("call", None, self.ada.ok("POST", f"/webhooks/{hook['id']}/test")["id"])
-
-    def _import(self) -> None:
-        """A customer who came with their card."""
-        one = row(self.cast.emeka, reference=self.word("Card", LINE, "brought"))
-        self.thing("import", None, bring(self.cast, one)["import_id"])
-        facts = {"full_name": self.word("Name", LINE, "brought"), "phone": self.note(new_phone(), LINE, "brought")}
-        self.ada.ok("PATCH", f"/members/{brought(self.cast, one)['customer_id']}", facts)
 
     def _tell(self) -> None:
         """Have everybody told what has happened so far."""

@@ -7,7 +7,7 @@ import pytest
 from blueprints.imports.rules import MOST_ROWS
 from tests.concurrency.race import assert_adds_up, rows
 from tests.isolation.withheld import row_counts
-from tests.sheets import brought, row, sheet
+from tests.sheets import account_of, row, sheet
 
 
 @pytest.fixture
@@ -69,5 +69,5 @@ def test_people_read_what_was_done_and_what_is_wrong(cast, tmp_path):
     assert said.output.startswith(
         "1 rows: 1 customers, 1 accounts, 0 days paid before, opening balances of NGN 1,234.50"
     )
-    assert brought(cast, one)["balance"] == 123_450
+    assert account_of(cast, one)["balance"] == 123_450
     assert "already" in runner.invoke(args=arguments).output

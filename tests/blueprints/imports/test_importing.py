@@ -6,7 +6,7 @@ import pytest
 
 from tests.cast import new_phone
 from tests.concurrency.race import assert_adds_up, balance, rows, scalar
-from tests.sheets import bring, brought, row, send, sheet
+from tests.sheets import account_of, bring, row, send, sheet
 
 TWELVE_DAYS_AGO = str(date.today() - timedelta(days=12))
 
@@ -23,7 +23,7 @@ def test_a_card_goes_on_where_it_stood(cast, half_full):
     counted = {"rows": 1, "customers": 1, "accounts": 1, "days_paid": 12, "opening_balances": 550_000}
     assert {name: report[name] for name in counted} == counted
     assert report["opening_balances_shown"] == "NGN 5,500.00"
-    account = brought(cast, half_full)
+    account = account_of(cast, half_full)
     assert (account["state"], account["slots_paid"], account["balance"]) == ("in_progress", 12, 550_000)
     totals = cast.card(account)["totals"]
     assert (totals["slots"], totals["slots_paid"], totals["slots_missed"], totals["available"]) == (31, 12, 0, 550_000)
@@ -36,7 +36,7 @@ def test_a_card_goes_on_where_it_stood(cast, half_full):
 def test_the_next_cycle_earns_its_commission_here(cast):
     one = row(cast.chidi, days_paid=2, cycle_days=2, cycles=2, opening_balance=50_000, held_in="bank")
     bring(cast, one)
-    receipt = cast.mark(brought(cast, one), days=1)
+    receipt = cast.mark(account_of(cast, one), days=1)
     assert (receipt["commission"], receipt["balance"]) == (50_000, 50_000)
     assert_adds_up(cast.app)
 
@@ -50,8 +50,8 @@ def test_commission_at_the_cycles_end_counts_the_days_paid_before(fresh_cast):
     assert [fault["code"] for fault in short["faults"]] == ["imports.commission_not_covered"]
     one = row(cast.chidi, opening_balance=150_000, **terms)
     bring(cast, one)
-    assert cast.card(brought(cast, one))["totals"]["available"] == 135_000
-    receipt = cast.mark(brought(cast, one))
+    assert cast.card(account_of(cast, one))["totals"]["available"] == 135_000
+    receipt = cast.mark(account_of(cast, one))
     assert (receipt["commission"], receipt["balance"], receipt["state"]) == (20_000, 180_000, "completed")
     assert_adds_up(cast.app)
 
@@ -83,7 +83,7 @@ def test_what_is_more_than_one_act_may_move_comes_in_parts(fresh_cast):
 def test_an_opening_balance_is_the_customers_to_take_out(cast):
     one = row(cast.chidi, opening_balance=70_000, held_in="business_cash")
     bring(cast, one)
-    account = brought(cast, one)
+    account = account_of(cast, one)
     asked = cast.chidi.ok("POST", "/payments", {"account_id": account["id"]})
     assert asked["amount"] == 70_000
     cast.ada.ok("POST", f"/payments/{asked['id']}/approve")
@@ -95,7 +95,7 @@ def test_imported_accounts_are_in_every_list(fresh_cast, half_full):
     half_full |= {"agent": cast.chidi.phone, "customer_name": "=HYPERLINK(1)"}
     late = row(cast.chidi, start=TWELVE_DAYS_AGO, days_paid=2, opening_balance=1, held_in="bank")
     bring(cast, half_full, late)
-    account, missed = brought(cast, half_full), brought(cast, late)
+    account, missed = account_of(cast, half_full), account_of(cast, late)
     chidi, ada = cast.chidi, cast.ada
     stops = {stop["account_id"]: stop for stop in chidi.ok("GET", "/route")["items"]}
     assert (stops[account["id"]]["missed"], stops[missed["id"]]["missed"]) == (0, 10)
@@ -138,14 +138,14 @@ def test_rows_with_one_phone_are_one_customer_with_several_accounts(cast):
     first, second = row(cast.chidi, **same), row(cast.chidi, **same | {"phone": f"0{phone[4:]}"})
     report = bring(cast, first, second)
     assert (report["customers"], report["accounts"]) == (1, 2)
-    assert brought(cast, first)["customer_id"] == brought(cast, second)["customer_id"]
+    assert account_of(cast, first)["customer_id"] == account_of(cast, second)["customer_id"]
 
 
 def test_somebody_who_saves_elsewhere_keeps_their_login_and_tells_nothing(cast, fresh_cast):
     """One person, one login; the business learns neither that nor what they are called there."""
     one = row(fresh_cast.chidi, phone=cast.funke.phone, customer_name="Mama Funke")
     bring(fresh_cast, one)
-    member_id = brought(fresh_cast, one)["customer_id"]
+    member_id = account_of(fresh_cast, one)["customer_id"]
     assert fresh_cast.ada.ok("GET", f"/members/{member_id}")["full_name"] == "Mama Funke"
     user = "SELECT user_id FROM memberships WHERE business_id = :b AND id = :id"
     assert scalar(cast.app, user, b=fresh_cast.business_id, id=member_id) == cast.funke.user_id
@@ -155,7 +155,7 @@ def test_somebody_who_saves_elsewhere_keeps_their_login_and_tells_nothing(cast, 
 def test_an_imported_customer_can_be_invited_later(cast):
     one = row(cast.chidi)
     bring(cast, one)
-    member_id = brought(cast, one)["customer_id"]
+    member_id = account_of(cast, one)["customer_id"]
     invited = cast.ada.ok("POST", f"/members/{member_id}/invitation")
     assert invited["invitation_token"]
 
@@ -174,4 +174,4 @@ def test_an_agent_is_named_by_what_they_sign_in_with(cast, login):
     known = change | {"phone": f"0{agent.phone[4:]}"}
     one = row(known[login].upper())
     bring(cast, one)
-    assert brought(cast, one)["collector_id"] == agent.id
+    assert account_of(cast, one)["collector_id"] == agent.id
