@@ -72,7 +72,7 @@ class InvalidRequest(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    code, status, title = "request.media_type", 415, "Send the body as application/json"
+    code, status, title = "request.media_type", 415, "The body is of another media type than is read here"
 
 
 class BodyTooLarge(Problem):

@@ -117,6 +117,9 @@ def _operation(app: Flask, rule, view: View) -> dict:
     if view.body:
         content = {"schema": view.body, "example": examples.of_input(view.body, view.example.body)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if view.file:
+        content = {"schema": {"type": "string"}, "example": view.example.file}
+        operation["requestBody"] = {"required": True, "content": {view.file: content}}
     return operation
 
 
@@ -209,7 +212,7 @@ def _problems(rule, view: View) -> list[type[errors.Problem]]:
     if view.access not in _WHO:
         problems += [Forbidden, NoActiveBusiness]
     problems += [errors.MalformedRequest, errors.InvalidRequest]
-    if view.body:
+    if view.body or view.file:
         problems += [errors.BodyTooLarge, errors.UnsupportedMediaType]
     if rule.arguments:
         problems.append(errors.NotFound)

@@ -15,6 +15,7 @@ from ofektom.money import MAX_AMOUNT
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 NIGERIAN_MOBILE = re.compile(r"\+234(70|80|81|90|91)\d{8}")
+_USUAL_PHONE = re.compile(r"(?:0|\+?234)([789][01]\d{8})", re.ASCII)
 NOT_MOBILE = ("+234800", "+234700")
 
 
@@ -192,6 +193,10 @@ class EmailAddress(fields.Email):
 
 def normal_phone(text: str) -> str | None:
     """`text` as an E.164 Nigerian mobile number, or None when it is not one."""
+    usual = _USUAL_PHONE.fullmatch(text)
+    if usual:  # as the library would read it, in a hundredth of the time
+        phone = f"+234{usual[1]}"
+        return phone if NIGERIAN_MOBILE.fullmatch(phone) and not phone.startswith(NOT_MOBILE) else None
     if not re.fullmatch(r"[+0-9 ()-]{10,20}", text, re.ASCII):
         return None
     try:

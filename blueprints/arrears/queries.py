@@ -9,6 +9,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     cast,
     column,
     func,
@@ -154,7 +155,10 @@ def _dormant(actor: Actor, filters: tuple[str, ...]) -> Select:
     latest = select(Collection.collected_on.label("last_collected_on")).where(own, Collection.reversed_at.is_(None))
     latest = latest.order_by(Collection.id.desc()).limit(1).lateral("latest")
     sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).outerjoin(latest, true())
-    quiet = clock.today(actor.timezone) - func.coalesce(latest.c.last_collected_on, SavingsAccount.start)
+    # What was imported may have begun long ago; nobody could collect on it here before it came.
+    came = cast(func.timezone(actor.timezone, SavingsAccount.created_at), Date)
+    since = func.greatest(SavingsAccount.start, case((SavingsAccount.reference.is_not(None), came)))
+    quiet = clock.today(actor.timezone) - func.coalesce(latest.c.last_collected_on, since)
     query = select(*_SHOWN, SavingsAccount.state, latest, quiet.label("days")).select_from(sources)
     return _page(actor, query.where(quiet >= bindparam("days", type_=Integer)), filters)
 
@@ -173,7 +177,8 @@ def arrears(actor: Actor, **wanted) -> dict:
 def dormant(actor: Actor, **wanted) -> dict:
     """A page of the open accounts on which nothing was collected for `days`, counted from the start if nothing ever.
 
-    What counts is the day of the collection that was recorded last and not taken back.
+    What counts is the day of the collection that was recorded last and not taken back. An imported account is counted
+    from the day of the import, if it had started then.
     """
     return _one_page(_dormant, actor, **wanted)
 
