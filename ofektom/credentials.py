@@ -91,7 +91,7 @@ def verify_secret(secret: str, hashed: str | None) -> bool:
     return off_the_hub(_fits, hasher, hashed or _hash_of_nothing(hasher), _pepper(secret)) and hashed is not None
 
 
-def _fits(hasher: PasswordHasher, hashed: str, peppered: str) -> bool:
+def _fits(hasher: PasswordHasher, hashed: str, peppered: bytes) -> bool:
     """Caught here, in the thread: what leaves a thread of gevent's pool is printed with its traceback."""
     try:
         return hasher.verify(hashed, peppered)
