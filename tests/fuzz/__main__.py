@@ -20,9 +20,9 @@ def main() -> int:
     print(f"seed {chosen.seed}", flush=True)
     each, wrong = -(-chosen.requests // len(CALLERS)), 0
     with throw_away_servers() as (settings, folder), served(settings, settings.database_url, folder) as service:
-        for caller in callers(service):
+        for part, caller in enumerate(callers(service)):
             began = time.monotonic()
-            tally = run_role(service.url, caller, seed=chosen.seed, requests=each)
+            tally = run_role(service.url, caller, seed=chosen.seed, requests=each, part=part)
             report(caller.persona.name, tally, time.monotonic() - began)
             wrong += len(tally.failures)
         said = verify(service.app)
@@ -37,7 +37,9 @@ def report(name: str, tally: Tally, seconds: float) -> None:
     classes = ", ".join(f"{hundred // 100}xx {tally.share(hundred):.1%}" for hundred in (200, 300, 400, 500))
     print(f"{name}: {tally.requests} requests in {seconds:.0f} s; {classes}; without an answer {tally.statuses[0]}")
     print(f"  by status {dict(sorted(tally.statuses.items()))}")
-    print(f"  by phase {dict(tally.phases)}")
+    print(
+        "  by phase", ", ".join(f"{phase} {sent}, {tally.accepted[phase]} 2xx" for phase, sent in tally.phases.items())
+    )
     for (check, operation, message), (count, seen) in tally.failures.items():
         print(f"  FAILED {check}, {count} times: {operation}: {message}\n{seen}")
     sys.stdout.flush()

@@ -5,7 +5,7 @@ import uuid
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import orjson
@@ -15,6 +15,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.core.parameters import ParameterLocation as Place
 from schemathesis.engine import events, from_schema
+from schemathesis.generation.meta import StatefulPhaseData
 from schemathesis.openapi.checks import RejectedPositiveData
 
 from tests.fuzz.callers import Caller, chance_of
@@ -33,7 +34,7 @@ BEYOND_SCHEMA = {
 }
 # To JSON Schema 1.0 is an integer, to us it is not.
 NO_INTEGER = "Not a valid integer."
-EXAMPLES = 16
+EXAMPLES, PARTS = 16, 3
 PATIENCE_SECONDS = 60  # the service gives up sooner; on a busy machine it may have to wait for its turn
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
@@ -44,6 +45,7 @@ class Tally:
 
     statuses: Counter = field(default_factory=Counter)
     phases: Counter = field(default_factory=Counter)
+    accepted: Counter = field(default_factory=Counter)  # of each phase
     failures: dict[tuple[str, str, str], tuple[int, str]] = field(default_factory=dict)
 
     @property
@@ -70,7 +72,9 @@ class Tally:
         recorder = event.recorder
         self.phases[event.phase.value] += len(recorder.interactions)
         for interaction in recorder.interactions.values():
-            self.statuses[interaction.response.status_code if interaction.response else 0] += 1
+            status = interaction.response.status_code if interaction.response else 0
+            self.statuses[status] += 1
+            self.accepted[event.phase.value] += 200 <= status < 300
         for case_id, checks in recorder.checks.items():
             for check in checks:
                 if check.failure_info:
@@ -131,12 +135,15 @@ def run(url: str, caller: Caller, effort: Effort, tally: Tally) -> None:
         tally.add(event)
 
 
-def run_role(url: str, caller: Caller, *, seed: int, requests: int) -> Tally:
-    """At least so many requests of one caller; the edges of every schema, some 6 000 requests, once."""
-    tally, phases = Tally(), PHASES
-    for number in itertools.count():
-        run(url, caller, Effort(seed + number, EXAMPLES, phases), tally)
-        phases = ("examples", "fuzzing", "stateful")
+def run_role(url: str, caller: Caller, *, seed: int, requests: int, part: int) -> Tally:
+    """At least so many requests of one caller: examples of every operation and chains of calls; the edges of every
+    schema, for one part of the operations after the other, from number `part` on; then more examples.
+    """
+    tally, fuzzing = Tally(), Effort(seed, EXAMPLES, ("examples", "fuzzing", "stateful"))
+    edges = [replace(fuzzing, phases=("coverage",), parts=PARTS, part=part + number) for number in range(PARTS)]
+    more = (replace(fuzzing, seed=seed + number) for number in itertools.count(1))
+    for effort in itertools.chain([fuzzing], edges, more):
+        run(url, caller, effort, tally)
         if tally.requests >= requests:
             break
     return tally
@@ -152,9 +159,14 @@ class _Auth:
 
 @schemathesis.hook
 def before_call(context, case, kwargs) -> None:
-    """Name things that are there, in a part of the request that is not meant to be bad; and mostly a new key."""
+    """Name things that are there, in a part of the request that is not meant to be bad; and mostly a new key.
+
+    A chain of calls names what it has made itself.
+    """
     chance = chance_of(case.operation.label, case.path_parameters, case.query, case.body)
-    for place, values in ((Place.PATH, case.path_parameters), (Place.QUERY, case.query), (Place.BODY, case.body)):
+    chained = case.meta is not None and isinstance(case.meta.phase.data, StatefulPhaseData)
+    places = {Place.PATH: case.path_parameters, Place.QUERY: case.query, Place.BODY: case.body}
+    for place, values in () if chained else places.items():
         if isinstance(values, dict) and not (case.meta and case.meta.is_negative_at(place)):
             values |= _Present.caller.put_names(values, chance)
     takes_key = any(parameter.name == KEY for parameter in case.operation.headers)

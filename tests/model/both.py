@@ -46,7 +46,7 @@ class Run:
         self.collector = self.cast.dupe if under_dupe else self.cast.chidi
         self.customer = self.cast.join("customer", "Nneka Obi", parent=self.collector)
         self.bank_id: int | None = None
-        self.is_active, self.touched = True, 0
+        self.is_active, self.touched, self.happened = True, 0, True
         self.sent: tuple | None = None
         self.books.pots = Counter(self._ledger())
 
@@ -91,7 +91,7 @@ class Run:
             result = act(self.books)
         except Refused as refused:
             self.books, refusal = before, refused.code
-        key = uuid.uuid4().hex
+        self.happened, key = True, uuid.uuid4().hex
         note(f"  {getattr(who, 'role', '')} {path} {body or ''}: {refusal or 'done'}")
         answer = who.post(path, body, key=key)
         assert answer.code == refusal, f"the books say {refusal or 'yes'}, the service {answer.body}"
@@ -102,7 +102,7 @@ class Run:
 
     def send_again(self, *, other: bool) -> None:
         """The last act once more under its key: the same answer, or none for another body; nothing happens."""
-        who, path, body, key, first = self.sent
+        self.happened, (who, path, body, key, first) = True, self.sent
         if who is self.customer and not self.is_active:
             return
         if not other:

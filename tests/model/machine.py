@@ -47,17 +47,18 @@ class ThriftMachine(RuleBasedStateMachine):
     @rule(chance=Chances)
     def act(self, chance: Random):
         """One of ACTS, if there is what it is about."""
+        self.run.happened = False
         [name] = chance.choices(list(ACTS), ACTS.values())
         getattr(self, f"_{name}")(chance)
 
     @invariant()
     def pots_agree(self):
-        if hasattr(self, "run"):
+        if hasattr(self, "run") and self.run.happened:
             self.run.compare_pots()
 
     @invariant()
     def card_agrees(self):
-        if hasattr(self, "run") and self.books.accounts:
+        if hasattr(self, "run") and self.run.happened:
             self.run.compare_card(self.books.accounts[self.run.touched])
 
     def teardown(self):
@@ -184,6 +185,7 @@ class ThriftMachine(RuleBasedStateMachine):
     def _approve(self, at: int | Random, who: Person | None = None) -> None:
         if isinstance(at, Random):
             if not self.books.requests:
+                self._request(at)
                 return
             at, who = self._newest(self.books.requests, at), at.choice([self.run.cast.ada, self.run.cast.bola])
         path = f"/payments/{self.books.requests[at].id}/approve"
@@ -191,6 +193,7 @@ class ThriftMachine(RuleBasedStateMachine):
 
     def _give_back(self, chance: Random) -> None:
         if not self.books.requests:
+            self._request(chance)
             return
         run, at = self.run, self._newest(self.books.requests, chance)
         how = chance.choice(["reject", "cancel", "fail"])
@@ -209,6 +212,7 @@ class ThriftMachine(RuleBasedStateMachine):
 
     def _pay(self, chance: Random) -> None:
         if not self.books.requests:
+            self._request(chance)
             return
         at, how = self._newest(self.books.requests, chance), chance.choice(["code", "cash", "cash", "transfer"])
         if how == "code":
@@ -256,6 +260,7 @@ class ThriftMachine(RuleBasedStateMachine):
 
     def _decide_spending(self, chance: Random) -> None:
         if not self.books.spendings:
+            self._spend(chance)
             return
         at, how = self._newest(self.books.spendings, chance), chance.choice(["approve", "reject", "reversal"])
         who = chance.choice([self.run.cast.ada, self.run.cast.bola])
@@ -272,7 +277,7 @@ class ThriftMachine(RuleBasedStateMachine):
     # Time, people and retries
 
     def _wait(self, chance: Random) -> None:
-        span = chance.choice(SPANS)
+        self.run.happened, span = True, chance.choice(SPANS)
         self.books.gone_by += span
         self.town.calendar.forward(seconds=span.total_seconds())
 
@@ -283,7 +288,7 @@ class ThriftMachine(RuleBasedStateMachine):
             return
         verb = "deactivate" if run.is_active else "reactivate"
         run.cast.ada.ok("POST", f"/members/{run.customer.id}/{verb}", REASON)
-        run.is_active = not run.is_active
+        run.is_active, run.happened = not run.is_active, True
 
     def _send_again(self, chance: Random) -> None:
         if self.run.sent:
