@@ -7,7 +7,7 @@ UV := uv==0.13.9
 ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test fuzz model parsers lint conf replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint conf screenshots replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -19,8 +19,11 @@ cluster: $(INSTALLED) ## Start PostgreSQL, Redis, three instances and Nginx, as 
 	@local/servers.sh redis-server nginx
 	@exec $(BIN)/python -m local.cluster
 
+flask: $(INSTALLED) ## Run a command of the application on the database of make run; ARGS="new-blueprint things"
+	@$(BIN)/python -m local.command $(ARGS)
+
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs chromium chromium-driver
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
@@ -42,6 +45,10 @@ lint: $(INSTALLED) ## Check style and formatting
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
+
+screenshots: $(INSTALLED) ## Take a picture of every page of the console, on desk and phone, by day and by night, into .local/screenshots
+	@local/servers.sh redis-server chromium chromium-driver
+	@SCREENSHOTS=.local/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql

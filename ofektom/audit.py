@@ -75,7 +75,6 @@ _INSERT = """
         request_id)
     VALUES (%(business_id)s, %(user_id)s, %(membership_id)s, %(action)s, %(object_type)s, %(object_id)s, %(before)s,
         %(after)s, %(request_id)s)
-    RETURNING id
 """
 _RECORD = Statement(_INSERT)
 _RECORD_AND_TELL = Statement(outbox.WRITE + _INSERT)
@@ -112,9 +111,9 @@ def record(
         "request_id": g.get("request_id") if has_request_context() else None,
     }
     if tell:
-        _RECORD_AND_TELL.run(values | outbox.columns(tell))
+        _RECORD_AND_TELL.later(values | outbox.columns(tell))
     else:
-        _RECORD.run(values)
+        _RECORD.later(values)
 
 
 def _json(facts: dict | None) -> str | None:

@@ -15,6 +15,7 @@ from ofektom import (
     freshness,
     idempotency,
     pool,
+    scaffolding,
     sms,
 )
 from ofektom.caching import get_cache
@@ -69,6 +70,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(flush_cache)
     app.cli.add_command(db_report)
     app.cli.add_command(role_parameters)
+    app.cli.add_command(scaffolding.new_blueprint)
     app.cli.add_command(delivering.deliver)
     app.cli.add_command(delivering.show_deliveries)
     for module in discovery.find_slices().values():

@@ -5,15 +5,24 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 
-from flask import Flask
-from sqlalchemy import Executable
+from flask import Flask, g
+from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from ofektom import errors, green, metrics
 from ofektom.config import Settings
 from ofektom.extensions import db
-from ofektom.pool import check_at_checkout, driver_url, engine_options, get_connection_pool_status
+from ofektom.pool import (
+    check_at_checkout,
+    driver_url,
+    engine_options,
+    get_connection_pool_status,
+    note_what_is_prepared,
+)
 
 __all__ = ["Rehearsal", "after_commit", "apply", "get_connection_pool_status", "init_app", "only", "only_row", "verb"]
 
@@ -30,6 +39,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     db.init_app(app)
     with app.app_context():
         check_at_checkout(db.engine, ping=not settings.pgbouncer)
+        note_what_is_prepared(db.engine, nothing_can_be=settings.pgbouncer)
 
 
 def only(query: Executable):
@@ -57,6 +67,25 @@ def apply(row, changes: dict) -> dict:
     return before
 
 
+@dataclass(eq=False)
+class Transaction:
+    """The transaction of the verb that runs, and what belongs to it."""
+
+    session: Session
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    posted: object = None
+
+    @cached_property
+    def connection(self) -> Connection:
+        """Its connection, with the transaction begun."""
+        return self.session.connection()
+
+
+def present() -> Transaction | None:
+    """The transaction of the verb that runs; None outside of verbs."""
+    return g.get("transaction")
+
+
 class Rehearsal(Exception):
     """Leaves a transaction with nothing kept and carries `result` out of it (a dry run)."""
 
@@ -74,7 +103,7 @@ def verb(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def run(*args, **kwargs):
-        if db.session.info.get("in_verb"):
+        if present():
             return function(*args, **kwargs)
         attempt = 1
         while True:
@@ -96,35 +125,34 @@ def after_commit(act: Callable[[], None]) -> None:
 
     When the connection broke at the commit it is done as well: the commit may have happened.
     """
-    if db.session.info.get("in_verb"):
-        db.session.info.setdefault("after_commit", []).append(act)
+    if transaction := present():
+        transaction.afterwards.append(act)
     else:
         act()
 
 
 def _run_once(function: Callable, args: tuple, kwargs: dict):
-    session = db.session
-    session.info["in_verb"] = True
+    g.transaction = transaction = Transaction(db.session())
+    session = transaction.session
     try:
         result = function(*args, **kwargs)
         session.flush()
-        _commit()
+        _commit(transaction)
         return result
     except errors.Problem as refusal:
-        _commit() if refusal.keeps else session.rollback()
+        _commit(transaction) if refusal.keeps else session.rollback()
         raise
     except BaseException:
         session.rollback()
         raise
     finally:
-        for name in ("in_verb", "posted_by", "after_commit"):
-            session.info.pop(name, None)
+        del g.transaction
 
 
-def _commit() -> None:
-    acts = db.session.info.pop("after_commit", ())
+def _commit(transaction: Transaction) -> None:
+    acts, transaction.afterwards = transaction.afterwards, []
     try:
-        db.session.commit()
+        transaction.session.commit()
     except green.Expired as expired:
         _do(acts)
         raise errors.OutcomeUnknown from expired

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
-from ofektom import paging
+from ofektom import database, paging
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.identity import moment, row_id, tenant_id, within_tenant
@@ -184,8 +184,10 @@ def post(act: Act, *entries: Entry) -> dict[str, int]:
     once, for locks taken bit by bit are taken in no order; a second call raises RuntimeError. Returns the ids by
     reference. Raises InsufficientFunds when a balance would leave its bounds, DuplicateReference and AlreadyReversed.
     """
-    if db.session.info.get("in_verb") and db.session.info.setdefault("posted_by", entries) is not entries:
-        raise RuntimeError("a verb posts once: hand all its entries to one call")
+    if transaction := database.present():
+        if transaction.posted is not None:
+            raise RuntimeError("a verb posts once: hand all its entries to one call")
+        transaction.posted = entries
     movements = [(entry.reference, move) for entry in entries for move in entry.movements]
     if not entries:
         return {}

@@ -8,8 +8,9 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
 
-from ofektom import errors, idempotency, rate_limits
+from ofektom import errors, examples, idempotency, rate_limits
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN, Forbidden, InvalidToken, NoActiveBusiness, NotAuthenticated
+from ofektom.identity import Role
 from ofektom.views import View
 
 VERSION = "1.0.0"
@@ -19,6 +20,7 @@ _WHO = {
     SIGNED_IN: "Whoever is signed in may call this.",
     OPERATOR: "Only for those who run the service, by their address (`OPS_NETWORKS`); to others it does not exist.",
 }
+_ASKING = (Role.ADMIN, Role.AGENT, Role.SUB_AGENT, Role.CUSTOMER, Role.SUPER_ADMIN)
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "code", "request_id"],
@@ -35,13 +37,15 @@ _PROBLEM = {
 
 
 def describe(app: Flask) -> dict:
-    """The OpenAPI document of every view of `app`."""
+    """The OpenAPI document of every view of `app` but its pages, which are for people."""
     spec = APISpec("Ofektom", VERSION, "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)])
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     spec.components.schema("Problem", _PROBLEM)
+    for code, problem in errors.Problem.by_code.items():
+        spec.components.example(code, {"value": examples.of_problem(problem)})
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = getattr(app.view_functions[rule.endpoint], "view", None)
-        if view is not None:
+        if view is not None and not view.page:
             operations = {method.lower(): _operation(app, rule, view) for method in view.methods}
             spec.path(path=_VARIABLE.sub(r"{\2}", rule.rule), operations=operations)
     document = spec.to_dict()
@@ -51,7 +55,10 @@ def describe(app: Flask) -> dict:
             schema["required"] = sorted(schema["properties"])
     for operations in document["paths"].values():
         for operation in operations.values():
+            query = operation["x-example"].pop("query")
             for parameter in operation["parameters"]:
+                if parameter["in"] == "query" and parameter["name"] in query:
+                    parameter["example"] = query[parameter["name"]]
                 _without_null(parameter["schema"])
                 _for_generators(parameter["schema"])
     return document
@@ -103,14 +110,26 @@ def _operation(app: Flask, rule, view: View) -> dict:
         "responses": _responses(rule, view),
         "security": [] if view.access in (PUBLIC, OPERATOR) else [{"bearer": []}],
         "x-access": view.access,
+        "x-example": _example(app, view),
     }
     if view.public_for:
         operation["x-public-for"] = view.public_for
     if view.body:
         # An absent body is an empty one, which is refused only where a field must be given.
         needed = any(field.required for field in view.body.fields.values())
-        operation["requestBody"] = {"required": needed, "content": {"application/json": {"schema": view.body}}}
+        content = {"schema": view.body, "example": examples.of_input(view.body, view.example.body)}
+        operation["requestBody"] = {"required": needed, "content": {"application/json": content}}
     return operation
+
+
+def _example(app: Flask, view: View) -> dict:
+    """Who sends the example to the sample, by their role, and the status and code it is answered with."""
+    roles = app.extensions["grants"].roles_by_permission.get(view.access, frozenset(Role))
+    asking = view.example.by or next(role for role in _ASKING if role in roles)
+    by = None if view.access in (PUBLIC, OPERATOR) else str(asking)
+    refused, query = view.example.refused, examples.of_input(view.query, view.example.query)
+    status, code = (refused.status, refused.code) if refused else (view.status, None)
+    return {"by": by, "status": status, "code": code, "why": view.example.why, "query": query}
 
 
 def _who(app: Flask, view: View) -> str:
@@ -124,6 +143,7 @@ def _who(app: Flask, view: View) -> str:
 def _parameters(rule, view: View) -> list:
     parameters: list = [
         {"in": "path", "name": name, "required": True, "schema": _path_schema(converter)}
+        | {"example": view.example.path.get(name, 1)}
         for converter, name in _VARIABLE.findall(rule.rule)
     ]
     if view.query:
@@ -158,7 +178,7 @@ def _path_schema(converter: str) -> dict:
 def _responses(rule, view: View) -> dict:
     success = {"description": "Done" if view.answer is None else "OK"}
     if view.answer is not None:
-        success["content"] = {"application/json": {"schema": view.answer}}
+        success["content"] = {"application/json": {"schema": view.answer, "example": examples.of_answer(view.answer)}}
     responses = {str(view.status): success}
     if view.dry_run:
         responses["200"] = success | {
@@ -170,10 +190,14 @@ def _responses(rule, view: View) -> dict:
         known = responses.setdefault(str(problem.status), {"description": "", "x-codes": []})
         known["description"] = "; ".join(filter(None, [known["description"], f"`{problem.code}` {problem.title}"]))
         known["x-codes"].append(problem.code)
-        known["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        shape = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        content = known.setdefault("content", {}).setdefault("application/problem+json", shape)
+        content["examples"][problem.code] = {"$ref": f"#/components/examples/{problem.code}"}
     for other in view.other_answers:
         described = responses.setdefault(str(other.status), {"description": ""})
-        described.setdefault("content", {})[other.media_type] = {"schema": other.schema or {"type": "string"}}
+        shape = {"schema": other.schema or {"type": "string"}}
+        shape |= {"example": examples.of_answer(other.schema)} if other.schema else {}
+        described.setdefault("content", {})[other.media_type] = shape
     return responses
 
 

@@ -8,17 +8,22 @@ so here a read takes one. Within a verb a statement belongs to the verb's transa
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg2
-from flask import current_app
 from psycopg2.extensions import adapt
 from sqlalchemy import Select, bindparam
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from ofektom import database
+from ofektom.driver import Cursor
 from ofektom.extensions import db
 from ofektom.identity import Actor
 
@@ -43,23 +48,33 @@ class Statement:
 
     def run(self, values: dict) -> list[dict]:
         """Its rows, run within the present verb, else on its own. Raises the same errors as a session would."""
-        if db.session.registry.has() and db.session.info.get("in_verb"):
-            return self._run_in_verb(values)
-        return self._run_alone(values)
+        transaction = database.present()
+        if transaction is None:
+            return self._run_alone(values)
+        return self._fetch(_Line.of(transaction), values)
 
-    def _run_in_verb(self, values: dict) -> list[dict]:
-        db.session.flush()
-        connection = db.session.connection()
-        return self._fetch(connection.connection, values, give_up=connection.invalidate)
+    def later(self, values: dict) -> None:
+        """Send it with the verb's next statement, or with its commit, which raises its errors; nobody reads its rows.
+
+        Outside of a verb it runs at once.
+        """
+        transaction = database.present()
+        if transaction is None:
+            self._run_alone(values)
+            return
+        line = _Line.of(transaction)
+        with self._ready(line, values) as cursor:
+            cursor.connection.later(cursor.mogrify(self._sent(line), values))
 
     def _run_alone(self, values: dict) -> list[dict]:
+        engine = db.engine
         try:
-            held = db.engine.raw_connection()
+            held = engine.raw_connection()
         except psycopg2.Error as error:
             raise _wrapped(error, "", is_lost=True) from error
         try:
             held.driver_connection.autocommit = True
-            rows = self._fetch(held, values, give_up=held.invalidate)
+            rows = self._fetch(_Line(held, engine, held.invalidate), values)
             held.driver_connection.autocommit = False
             return rows
         except DBAPIError as error:
@@ -69,40 +84,64 @@ class Statement:
         finally:
             held.close()
 
-    def _fetch(self, held, values: dict, *, give_up: Callable) -> list[dict]:
-        connection = held.driver_connection
+    def _fetch(self, line: "_Line", values: dict) -> list[dict]:
+        with self._ready(line, values) as cursor:
+            cursor.execute(self._sent(line), values)
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    @contextmanager
+    def _ready(self, line: "_Line", values: dict) -> Iterator[Cursor]:
+        """A cursor whose connection has the statement prepared; errors of the block leave as SQLAlchemy's."""
+        connection = line.held.driver_connection
         try:
             with connection.cursor() as cursor:
-                for listener in db.engine.dispatch.before_cursor_execute:
+                for listener in line.engine.dispatch.before_cursor_execute:
                     listener(None, cursor, self.text, values, None, False)
-                self._prepare_on(held, cursor.execute)
-                cursor.execute(self._sent, values)
-                names = [column.name for column in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor]
+                self._prepare_on(line, cursor.execute)
+                yield cursor
         except psycopg2.Error as error:
-            is_lost = db.engine.dialect.is_disconnect(error, connection, None)
+            is_lost = line.engine.dialect.is_disconnect(error, connection, None)
             if is_lost:
-                give_up(error)
+                line.give_up(error)
             raise _wrapped(error, self.text, is_lost=is_lost) from error
         except BaseException:
             # A request given up in mid-answer: whoever had this connection next would read the rest of it.
-            give_up()
+            line.give_up()
             raise
 
-    @property
-    def _sent(self) -> str:
-        return self.text if current_app.config["PGBOUNCER"] else self.execute
+    def _sent(self, line: "_Line") -> str:
+        return self.text if line.prepared is None else self.execute
 
-    def _prepare_on(self, held, send: Callable) -> None:
-        """Prepare it, unless this connection has it. Behind PgBouncer nothing can be: the next one may be another."""
-        known = held.info.setdefault("prepared", set())
-        if self.text in known or current_app.config["PGBOUNCER"]:
+    def _prepare_on(self, line: "_Line", send: Callable) -> None:
+        known = line.prepared
+        if known is None or self.text in known:
             return
         if len(known) >= MOST_PREPARED:
             send("DEALLOCATE ALL")
             known.clear()
         send(self.prepare)
         known.add(self.text)
+
+
+class _Line(NamedTuple):
+    """A pooled connection, where it is from, and how to give it up."""
+
+    held: PoolProxiedConnection
+    engine: Engine
+    give_up: Callable
+
+    @classmethod
+    def of(cls, transaction: database.Transaction) -> "_Line":
+        """The one of a verb's transaction, to which the session has written what it held."""
+        transaction.session.flush()
+        connection = transaction.connection
+        return cls(connection.connection, connection.engine, connection.invalidate)
+
+    @property
+    def prepared(self) -> set[str] | None:
+        """What the connection has prepared; None behind PgBouncer, where the next one may be another."""
+        return self.held.info["prepared"]
 
 
 def _wrapped(error: psycopg2.Error, statement: str, *, is_lost: bool) -> Exception:
@@ -125,7 +164,7 @@ def prepared(build: Callable[..., Select]) -> Callable[..., list[dict]]:
     """Make `build(actor, *shape)`, which returns a select, a function that runs it: `f(actor, *shape, **values)`.
 
     The select is built and compiled once for each role and shape, for an actor whose ids are parameters. What else
-    differs from call to call is a `bindparam` of it, given by name.
+    differs from call to call is a `bindparam` of it, given by name. `f.later` is as `Statement.later`.
     """
 
     @functools.cache
@@ -135,8 +174,7 @@ def prepared(build: Callable[..., Select]) -> Callable[..., list[dict]]:
             raise TypeError(f"{build.__qualname__}: a list in IN is of no fixed length; compare with = ANY(array)")
         return Statement(_PARAMETER.sub(lambda found: _constant(made, found), made.string)), made
 
-    @functools.wraps(build)
-    def run(actor: Actor, *shape, **values) -> list[dict]:
+    def given(actor: Actor, shape: tuple, values: dict) -> tuple[Statement, dict]:
         statement, made = compiled(actor.role, shape)
         values |= {
             "actor_business_id": actor.business_id,
@@ -144,8 +182,18 @@ def prepared(build: Callable[..., Select]) -> Callable[..., list[dict]]:
             "actor_user_id": actor.user_id,
             "actor_timezone": actor.timezone,
         }
-        return statement.run(made.construct_params(values))
+        return statement, made.construct_params(values)
 
+    @functools.wraps(build)
+    def run(actor: Actor, *shape, **values) -> list[dict]:
+        statement, parameters = given(actor, shape, values)
+        return statement.run(parameters)
+
+    def later(actor: Actor, *shape, **values) -> None:
+        statement, parameters = given(actor, shape, values)
+        statement.later(parameters)
+
+    run.later = later
     return run
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, InvalidatePoolError, SQLAlchemyError
 
 from ofektom.config import ConfigurationError, Settings
+from ofektom.driver import Connection
 from ofektom.extensions import db
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def _worker_share(settings: Settings) -> tuple[int, int]:
 
 
 def _connect_args(settings: Settings) -> dict:
-    arguments = {"connect_timeout": 2, "application_name": "ofektom"}
+    arguments = {"connect_timeout": 2, "application_name": "ofektom", "connection_factory": Connection}
     # PgBouncer refuses them: there the role brings its parameters.
     if not settings.pgbouncer:
         parameters = session_parameters(settings)
@@ -102,6 +103,18 @@ def check_at_checkout(engine: Engine, *, ping: bool) -> None:
             raise InvalidatePoolError from error
 
     event.listen(engine, "checkout", check)
+
+
+def note_what_is_prepared(engine: Engine, *, nothing_can_be: bool) -> None:
+    """Give each new connection of `engine` the set of what is prepared on it, in its `info`; None where nothing can be.
+
+    Behind PgBouncer a connection's next statement may run on another one of the server's.
+    """
+
+    def note(_connection, record) -> None:
+        record.info["prepared"] = None if nothing_can_be else set()
+
+    event.listen(engine, "connect", note)
 
 
 def _has_something_to_read(connection) -> bool:

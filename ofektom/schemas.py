@@ -54,6 +54,7 @@ class Digits(fields.String):
     """ASCII digits, as many as one of `lengths`; text, because leading zeros count."""
 
     def __init__(self, *, lengths: tuple[int, ...], **kwargs):
+        self.lengths = lengths
         pattern = "|".join(f"[0-9]{{{length}}}" for length in lengths)
         super().__init__(validate=validate.Regexp(rf"\A(?:{pattern})\Z"), **kwargs)
 
@@ -240,7 +241,7 @@ class PeriodIn(Schema):
 class ReasonIn(Schema):
     """Why, for acts that somebody may ask about later."""
 
-    reason = Text(longest=300, lines=True, required=True)
+    reason = Text(longest=300, lines=True, required=True, metadata={"example": "it was asked for on the phone"})
 
 
 class LedgerLineOut(Schema):

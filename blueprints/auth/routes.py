@@ -6,6 +6,7 @@ from blueprints.auth import queries, schemas, services
 from blueprints.auth.rules import NotAMember, WrongCredentials
 from ofektom.auth import PUBLIC, SIGNED_IN, InvalidToken, get_current_user, logout_user
 from ofektom.credentials import TooManyGuesses, WeakPassword, WeakPin
+from ofektom.examples import Example
 from ofektom.views import Slice
 
 bp = Slice("auth", __name__, url_prefix="/auth")
@@ -21,6 +22,11 @@ CREDENTIALS = [WrongCredentials, TooManyGuesses]
     body=schemas.LoginIn(),
     answer=schemas.TokensOut(),
     errors=CREDENTIALS,
+    example=Example(
+        body={"login": "ada", "secret": "as make run said"},
+        refused=WrongCredentials,
+        why="the secret is made on the machine",
+    ),
 )
 def login(body):
     """Sign in by username, phone or e-mail."""
@@ -34,6 +40,9 @@ def login(body):
     body=schemas.RefreshIn(),
     answer=schemas.TokensOut(),
     errors=[InvalidToken],
+    example=Example(
+        body={"refresh_token": "as signing in gave it"}, refused=InvalidToken, why="the token is made by signing in"
+    ),
 )
 def refresh(body):
     """Exchange the refresh token for new tokens.
@@ -78,6 +87,11 @@ def switch_business(actor, body):
     body=schemas.SecretIn(),
     answer=schemas.TokensOut(),
     errors=[*CREDENTIALS, WeakPin, WeakPassword],
+    example=Example(
+        body={"current": "as make run said", "new": "seven green market umbrellas"},
+        refused=WrongCredentials,
+        why="the secret is made on the machine",
+    ),
 )
 def change_secret(actor, body):
     """Change your PIN or password. Your other sessions end and this one gets new tokens."""
@@ -91,7 +105,7 @@ def sessions(actor):
     return {"items": [item | {"is_current": item["id"] == actor.session_id} for item in items]}
 
 
-@bp.delete("/sessions/<id:session_id>", access=SIGNED_IN)
+@bp.delete("/sessions/<id:session_id>", access=SIGNED_IN, example=Example(path={"session_id": 2}))
 def end_session(actor, session_id):
     """End one of your sessions."""
     services.end_session(actor=actor, session_id=session_id)

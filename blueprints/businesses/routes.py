@@ -4,6 +4,7 @@ from blueprints.businesses import queries, schemas, services
 from blueprints.businesses.rules import UnitExists, UnknownTimezone
 from blueprints.users.rules import AlreadyMember, LoginNeeded
 from ofektom.auth import PUBLIC
+from ofektom.examples import Example
 from ofektom.schemas import PageIn
 from ofektom.views import Slice
 
@@ -24,6 +25,7 @@ def businesses(query):
     body=schemas.BusinessIn(),
     answer=schemas.OpenedOut(),
     errors=[UnknownTimezone, LoginNeeded, AlreadyMember],
+    example=Example(body={"admin": {"full_name": "Bisi Ojo", "username": "bisi"}}),
 )
 def open_business(actor, body):
     """Open a business and invite its first admin."""

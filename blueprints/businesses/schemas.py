@@ -15,14 +15,14 @@ class FirstAdminIn(Schema):
 
 
 class BusinessIn(Schema):
-    name = Text(longest=120, required=True)
+    name = Text(longest=120, required=True, metadata={"example": "Bisi Savings"})
     currency = fields.String(load_default="NGN", validate=validate.Regexp(r"\A[A-Z]{3}\Z"))
     timezone = Text(longest=64, load_default="Africa/Lagos")
     admin = fields.Nested(FirstAdminIn, required=True)
 
 
 class BusinessChangesIn(Schema):
-    name = Text(longest=120)
+    name = Text(longest=120, metadata={"example": "Ada & Daughters"})
     is_active = StrictBoolean()
 
 
@@ -50,11 +50,11 @@ class OpenedOut(Schema):
 
 
 class UnitIn(Schema):
-    name = Text(longest=80, required=True)
+    name = Text(longest=80, required=True, metadata={"example": "Oshodi Market"})
 
 
 class UnitChangesIn(Schema):
-    name = Text(longest=80)
+    name = Text(longest=80, metadata={"example": "Balogun Market, north side"})
     is_active = StrictBoolean()
 
 

@@ -11,6 +11,7 @@ from blueprints.markings.queries import receipt
 from ofektom import csv_stream, http, pdf
 from ofektom.auth import PUBLIC
 from ofektom.errors import NotFound
+from ofektom.examples import Example
 from ofektom.money import priced
 from ofektom.schemas import PeriodIn
 from ofektom.views import OtherAnswer, Slice
@@ -96,7 +97,13 @@ def receipt_pdf(actor, collection_id):
     return pdf.slip(business, facts, address=address, notes=["Check this receipt at", address])
 
 
-@bp.get("/r/<check_code>", access=PUBLIC, public_for=A_MINUTE, other_answers=AS_HTML)
+@bp.get(
+    "/r/<check_code>",
+    access=PUBLIC,
+    public_for=A_MINUTE,
+    other_answers=AS_HTML,
+    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound, why="the code is a receipt's own"),
+)
 def receipt_page(check_code):
     """What the receipt with this code vouches for, as a page for people. A reversal may show a minute late."""
     try:

@@ -12,6 +12,7 @@ from blueprints.expenses.rules import (
     WrongStatus,
 )
 from blueprints.savings.rules import NotACustomer
+from ofektom.examples import Example
 from ofektom.ledger import AlreadyReversed, InsufficientFunds
 from ofektom.schemas import PageIn, ReasonIn
 from ofektom.views import Slice
@@ -62,6 +63,7 @@ def expense(actor, expense_id):
     answer=EXPENSE,
     idempotent=True,
     errors=[WrongStatus, OwnExpense, InsufficientFunds],
+    example=Example(path={"expense_id": 2}),
 )
 def approve(actor, expense_id):
     """Say yes to somebody else's expense: the money moves now. If it is gone, the expense waits on."""
@@ -76,6 +78,7 @@ def approve(actor, expense_id):
     answer=EXPENSE,
     idempotent=True,
     errors=[WrongStatus],
+    example=Example(path={"expense_id": 2}),
 )
 def reject(actor, expense_id, body):
     """Say no to an expense that waits, your own too."""
@@ -110,6 +113,7 @@ def cards(actor, query):
     answer=PROGRESS,
     idempotent=True,
     errors=[NotACustomer, NotYourCard],
+    example=Example(body={"customer_id": 5}),
 )
 def open_card(actor, body):
     """Begin an expense card with some money. It is the customer's own notebook: no money moves."""
@@ -123,6 +127,7 @@ def open_card(actor, body):
     answer=PROGRESS,
     idempotent=True,
     errors=[NotYourCard, NotPaidOut, AccountUsed],
+    example=Example(path={"account_id": 5}),
 )
 def open_card_of_account(actor, account_id, body):
     """Begin an expense card with what a savings account has paid out."""

@@ -4,6 +4,8 @@ from blueprints.markings import queries, schemas, services
 from blueprints.markings.rules import BeyondPlan, CreditUsed, InTheFuture, NotASlot, ReversalClosed, TooFarBack
 from blueprints.savings.rules import AccountClosed, NotACustomer, SlotTaken
 from ofektom.auth import PUBLIC
+from ofektom.errors import NotFound
+from ofektom.examples import Example
 from ofektom.ledger import AlreadyReversed, InsufficientFunds
 from ofektom.money import AmountTooLarge
 from ofektom.schemas import ReasonIn
@@ -50,13 +52,20 @@ def collection(actor, collection_id):
     idempotent=True,
     dry_run=True,
     errors=[ReversalClosed, AlreadyReversed, CreditUsed, InsufficientFunds],
+    example=Example(path={"collection_id": 2}),
 )
 def reverse(actor, collection_id, body):
     """Take a collection back: by who recorded it for some minutes, afterwards by an admin."""
     return services.reverse(actor=actor, collection_id=collection_id, **body)
 
 
-@bp.get("/receipts/<check_code>", access=PUBLIC, public_for=A_MINUTE, answer=schemas.ReceiptCheckOut())
+@bp.get(
+    "/receipts/<check_code>",
+    access=PUBLIC,
+    public_for=A_MINUTE,
+    answer=schemas.ReceiptCheckOut(),
+    example=Example(path={"check_code": "3233-2222-2222-2222"}, refused=NotFound, why="the code is a receipt's own"),
+)
 def check_receipt(check_code):
     """What the receipt with this code vouches for, and whether it still counts; not whose it is.
 

@@ -12,7 +12,9 @@ _CHECK_CODE = "what anybody can look the receipt up by, at /receipts/{check_code
 
 
 class CollectIn(Schema):
-    days = Whole(low=1, high=MAX_SLOTS, load_default=None, metadata={"description": "how many slots; default 1"})
+    days = Whole(
+        low=1, high=MAX_SLOTS, load_default=None, metadata={"description": "how many slots; default 1", "example": 1}
+    )
     dates = ListOf(Day(), most=MAX_SLOTS, load_default=None)
     amount = Amount(load_default=None, metadata={"description": "cash taken; what fills no slot is kept as credit"})
     collected_on = Day(load_default=None, metadata={"description": "default today; not in the future"})

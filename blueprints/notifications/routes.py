@@ -6,6 +6,7 @@ from blueprints.notifications import queries, schemas, services
 from ofektom import http, sms
 from ofektom.auth import PUBLIC
 from ofektom.errors import BodyTooLarge, NotFound
+from ofektom.examples import Example
 from ofektom.views import Slice
 
 bp = Slice("notifications", __name__, url_prefix="/notifications")
@@ -23,7 +24,13 @@ def unread_count(actor):
     return {"unread": queries.unread(actor)}
 
 
-@bp.post("/<id:message_id>/read", access="notifications.own", status=200, answer=schemas.MessageOut())
+@bp.post(
+    "/<id:message_id>/read",
+    access="notifications.own",
+    status=200,
+    answer=schemas.MessageOut(),
+    example=Example(by="customer"),
+)
 def mark_read(actor, message_id):
     """Note that you have read a message."""
     return services.mark_read(actor=actor, message_id=message_id)
@@ -53,7 +60,13 @@ def deliveries(actor, query):
     return queries.deliveries(actor, **query)
 
 
-@bp.post("/sms-reports", access=PUBLIC, status=204, errors=[sms.WrongSignature, BodyTooLarge, NotFound])
+@bp.post(
+    "/sms-reports",
+    access=PUBLIC,
+    status=204,
+    errors=[sms.WrongSignature, BodyTooLarge, NotFound],
+    example=Example(refused=sms.WrongSignature, why="the carrier signs it"),
+)
 def take_sms_report():
     """For the SMS carrier (Termii): what became of an SMS, signed in `X-Termii-Signature`."""
     sms.take_report(http.read_raw(sms.MOST_REPORT_BYTES), request.headers.get("X-Termii-Signature", ""))

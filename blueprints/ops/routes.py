@@ -11,6 +11,7 @@ from flask import current_app, render_template
 from blueprints.ops import queries, schemas
 from ofektom import caching, database, http, metrics, openapi
 from ofektom.auth import OPERATOR, PUBLIC
+from ofektom.examples import Example
 from ofektom.views import OtherAnswer, Slice
 
 bp = Slice("ops", __name__, root="", template_folder="templates")
@@ -74,7 +75,11 @@ def docs():
     return current_app.make_response(render_template("docs.html", version=ASSETS.version))
 
 
-@bp.get("/docs/assets/<version>/<name>", access=PUBLIC)
+@bp.get(
+    "/docs/assets/<version>/<name>",
+    access=PUBLIC,
+    example=Example(path={"version": ASSETS.version, "name": "swagger-ui.css"}),
+)
 def docs_asset(version, name):
     """The scripts and styles of the page."""
     return ASSETS.send(version, name)

@@ -22,6 +22,7 @@ from blueprints.savings.rules import NotACustomer
 from ofektom.auth import PUBLIC
 from ofektom.credentials import TooManyGuesses
 from ofektom.errors import NotFound
+from ofektom.examples import Example
 from ofektom.ledger import DuplicateReference, InsufficientFunds
 from ofektom.schemas import ReasonIn
 from ofektom.views import Slice
@@ -55,6 +56,7 @@ def payment_accounts(actor, query):
     body=schemas.PaymentAccountIn(),
     answer=schemas.PaymentAccountOut(),
     errors=[NotACustomer, InvalidNuban, AccountExists],
+    example=Example(body={"customer_id": 4}),
 )
 def add_payment_account(actor, body):
     """Note a customer's bank account. It can be paid to after the business's cool-down."""
@@ -145,6 +147,7 @@ def cancel(actor, request_id, body):
     access="payments.code",
     answer=schemas.CodeOut(),
     errors=[WrongMethod, WrongStatus],
+    example=Example(path={"request_id": 2}),
 )
 def make_code(actor, request_id):
     """The one-time code you tell whoever hands you the cash, once you have it."""
@@ -156,6 +159,7 @@ def make_code(actor, request_id):
     access="payments.pay_cash",
     answer=schemas.CodeSentOut(),
     errors=[WrongMethod, WrongStatus, CodeNotSendable, CodeJustSent],
+    example=Example(path={"request_id": 2}, refused=CodeNotSendable, why="the sample has no carrier of SMS"),
 )
 def send_code(actor, request_id):
     """Send the customer a new one-time code by SMS, to be told to you once they have the cash."""
@@ -170,6 +174,7 @@ def send_code(actor, request_id):
     answer=REQUEST,
     idempotent=True,
     errors=[WrongMethod, WrongStatus, WrongCode, TooManyGuesses, InsufficientFunds],
+    example=Example(path={"request_id": 2}, refused=WrongCode, why="the code is the customer's"),
 )
 def pay_cash(actor, request_id, body):
     """Hand the cash over, proved by the customer's code: admins from the office, collectors from what they hold."""
@@ -184,6 +189,7 @@ def pay_cash(actor, request_id, body):
     answer=REQUEST,
     idempotent=True,
     errors=[WrongMethod, WrongStatus, CoolingDown, DuplicateReference],
+    example=Example(path={"request_id": 3}),
 )
 def pay_transfer(actor, request_id, body):
     """Record that the bank has executed the transfer."""
@@ -198,6 +204,7 @@ def pay_transfer(actor, request_id, body):
     answer=REQUEST,
     idempotent=True,
     errors=[WrongMethod, WrongStatus],
+    example=Example(path={"request_id": 3}),
 )
 def fail(actor, request_id, body):
     """Record that an approved transfer did not go through. The money returns to the savings."""

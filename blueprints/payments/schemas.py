@@ -19,9 +19,9 @@ class BanksOut(Schema):
 
 class PaymentAccountIn(Schema):
     customer_id = Id(load_default=None, metadata={"description": "default: yourself, if you are a customer"})
-    bank_code = Digits(lengths=(3, 5, 6), required=True, metadata={"description": "3, 5 or 6 digits"})
-    account_number = Digits(lengths=(10,), required=True, metadata={"description": "NUBAN"})
-    account_name = Text(longest=120, required=True)
+    bank_code = Digits(lengths=(3, 5, 6), required=True, metadata={"description": "3, 5 or 6 digits", "example": "011"})
+    account_number = Digits(lengths=(10,), required=True, metadata={"description": "NUBAN", "example": "0000014579"})
+    account_name = Text(longest=120, required=True, metadata={"example": "Funke Bello"})
 
 
 class PaymentAccountOut(Schema):
@@ -41,7 +41,7 @@ class PaymentAccountsQuery(PageIn):
 
 class RequestIn(Schema):
     account_id = Id(required=True, metadata={"description": "the savings account"})
-    amount = Amount(load_default=None, metadata={"description": "default: all that is available"})
+    amount = Amount(load_default=None, metadata={"description": "default: all that is available", "example": 10_000})
     method = Choice(PayMethod, load_default=PayMethod.CASH.value)
     payment_account_id = Id(load_default=None, metadata={"description": "for a transfer"})
 
@@ -91,7 +91,7 @@ class TransferIn(Schema):
     bank_reference = fields.String(
         required=True,
         validate=validate.Regexp(r"\A[A-Za-z0-9][A-Za-z0-9._/-]{3,59}\Z"),
-        metadata={"description": "the bank's own reference of the executed transfer"},
+        metadata={"description": "the bank's own reference of the executed transfer", "example": "FT-2026-0001"},
     )
 
 

@@ -3,6 +3,7 @@
 from blueprints.commissions.rules import LargerThanContribution
 from blueprints.savings import queries, schemas, services
 from blueprints.savings.rules import AccountClosed, AlreadyRolledOver, InvalidPlan, NotACustomer, NotCompleted
+from ofektom.examples import Example
 from ofektom.schemas import ReasonIn
 from ofektom.views import Slice
 
@@ -37,6 +38,7 @@ def preview(actor, body):
     answer=ACCOUNT,
     idempotent=True,
     errors=[NotACustomer, InvalidPlan, LargerThanContribution],
+    example=Example(body={"customer_id": 4}),
 )
 def open_account(actor, body):
     """Open a savings account for a customer. Its commission policy is the business's of today."""
@@ -103,6 +105,7 @@ def end_early(actor, account_id, body):
     answer=ACCOUNT,
     idempotent=True,
     errors=[NotCompleted, AlreadyRolledOver, InvalidPlan],
+    example=Example(path={"account_id": 5}),
 )
 def roll_over(actor, account_id, body):
     """Open the next plan with the terms of a completed one."""

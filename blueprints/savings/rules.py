@@ -149,23 +149,24 @@ class Plan:
     def open_slots(self) -> list[Slot]:
         return [slot for slot in self.slots() if not slot.paid]
 
-    def in_force(self, day: date) -> Terms:
-        """The version of the terms that applies on `day`."""
-        chosen, *later = self.versions
-        for version in later:
-            if version.effective_from <= day:
-                chosen = version
-        return chosen
+    def _reigns(self, limit: date) -> Iterator[tuple[Terms, date]]:
+        """The versions of the terms, each with the last day to `limit` on which it applies."""
+        for version, following in itertools.pairwise([*self.versions, None]):
+            yield version, limit if following is None else min(limit, following.effective_from - ONE_DAY)
 
-    def _days(self, last: date | None) -> Iterator[date]:
-        """The collection days from the start to `last`: weekdays of the terms, no holidays, and every paid day."""
-        day = self.start
+    def _days(self, last: date | None) -> Iterator[tuple[date, Terms]]:
+        """The collection days from the start to `last`, each with the terms that apply on it.
+
+        These are the weekdays of the terms but for holidays, and every paid day.
+        """
+        day, holidays, paid = self.start, self.holidays, self.paid
         limit = date(self.start.year + MAX_YEARS, 12, 31) if last is None else last
-        while day <= limit:
-            open_day = self.in_force(day).weekdays & 1 << day.weekday() and day not in self.holidays
-            if open_day or day in self.paid:
-                yield day
-            day += ONE_DAY
+        for terms, until in self._reigns(limit):
+            weekdays = terms.weekdays
+            while day <= until:
+                if (weekdays >> day.weekday() & 1 and day not in holidays) or day in paid:
+                    yield day, terms
+                day += ONE_DAY
 
     def _daily_slots(self) -> list[Slot]:
         by_month = self.cycle_kind == CycleKind.CALENDAR_MONTH
@@ -174,11 +175,12 @@ class Plan:
         last_paid = max(self.paid, default=self.start)
         slots: list[Slot] = []
         next_cycle = self._cycle_counter()
-        for day in self._days(max(last, last_paid) if last else None):
+        for day, terms in self._days(max(last, last_paid) if last else None):
             if day in self.paid:
-                slots.append(Slot(day, *self.paid[day], paid=True))
+                amount, cycle = self.paid[day]
+                slots.append(Slot(day, amount, cycle, True))
             elif left is None or left > 0:
-                slots.append(Slot(day, self.in_force(day).contribution, next_cycle(day)))
+                slots.append(Slot(day, terms.contribution, next_cycle(day)))
                 left = left if left is None else left - 1
             if left is not None and left <= 0 and day >= last_paid:
                 break
@@ -196,12 +198,12 @@ class Plan:
         return lambda _day: next(places)
 
     def _target_slots(self) -> list[Slot]:
-        days = list(self._days(max(self.latest.end_date, max(self.paid, default=self.start))))
+        days = dict(self._days(max(self.latest.end_date, max(self.paid, default=self.start))))
         open_days = [day for day in days if day not in self.paid and day <= self.latest.end_date]
         left = self.latest.target_amount - sum(amount for amount, _ in self.paid.values())
         amounts: dict[date, int] = {}
         for day in open_days:
-            amount = left if day == open_days[-1] else min(left, self.in_force(day).contribution)
+            amount = left if day == open_days[-1] else min(left, days[day].contribution)
             if amount > 0:
                 amounts[day] = amount
             left -= amount
@@ -266,7 +268,7 @@ def target_contribution(plan: Plan, terms: Terms) -> int:
         [terms],
         plan.holidays,
     )
-    days = [day for day in widest._days(terms.end_date) if day not in plan.paid]
+    days = [day for day, _ in widest._days(terms.end_date) if day not in plan.paid]
     if not days or left <= 0:
         raise InvalidPlan("no collection day, or nothing to collect, is left for the target")
     return -(-left // len(days))

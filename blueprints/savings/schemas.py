@@ -13,7 +13,9 @@ MAX_CYCLES = 120
 
 class PlanIn(Schema):
     kind = Choice(PlanKind, required=True)
-    contribution = Amount(load_default=None, metadata={"description": "daily plans: minor units each collection day"})
+    contribution = Amount(
+        load_default=None, metadata={"description": "daily plans: minor units each collection day", "example": 50_000}
+    )
     cycles = Whole(low=1, high=MAX_CYCLES, load_default=None, metadata={"description": "daily plans; default 1"})
     target_amount = Amount(load_default=None, metadata={"description": "target plans"})
     end_date = Day(load_default=None, metadata={"description": "target plans; the last day, inclusive"})
@@ -119,13 +121,15 @@ class CardOut(Schema):
 
 
 class ExtendIn(Schema):
-    cycles = Whole(low=1, high=MAX_CYCLES, load_default=None, metadata={"description": "daily plans: how many more"})
+    cycles = Whole(
+        low=1, high=MAX_CYCLES, load_default=None, metadata={"description": "daily plans: how many more", "example": 1}
+    )
     end_date = Day(load_default=None, metadata={"description": "target plans: the new last day"})
 
 
 class TermsIn(Schema):
     effective_from = Day(load_default=None, metadata={"description": "default today"})
-    contribution = Amount(load_default=None)
+    contribution = Amount(load_default=None, metadata={"example": 60_000})
     weekdays = Weekdays(load_default=None)
     target_amount = Amount(load_default=None)
     end_date = Day(load_default=None)

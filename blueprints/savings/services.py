@@ -242,7 +242,7 @@ def _facts(terms: Terms) -> dict:
 _WRITE = Statement(
     """
     UPDATE savings_accounts SET state = %(state)s, credit = %(credit)s, ended_on = %(ended_on)s
-    WHERE business_id = %(business_id)s AND id = %(id)s RETURNING id
+    WHERE business_id = %(business_id)s AND id = %(id)s
     """
 )
 
@@ -250,7 +250,7 @@ _WRITE = Statement(
 def write(card: Card, **columns) -> None:
     """Write state, credit or ended_on of the account's row, if that says anything new."""
     if any(value != card.row[name] for name, value in columns.items()):
-        _WRITE.run({name: card.row[name] for name in _WRITE.names} | columns)
+        _WRITE.later({name: card.row[name] for name in _WRITE.names} | columns)
 
 
 @dataclass(frozen=True)

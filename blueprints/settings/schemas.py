@@ -38,7 +38,7 @@ class SettingsIn(Schema):
     cycle_kind = Choice(CycleKind)
     cycle_days = Whole(low=1, high=MAX_CYCLE_DAYS, metadata={"description": "collection days, for kind days"})
     weekdays = Weekdays()
-    backdating_days = Whole(low=0, high=31, metadata={"description": "days; further back needs an admin"})
+    backdating_days = Whole(low=0, high=31, metadata={"description": "days; further back needs an admin", "example": 2})
     reversal_minutes = Whole(low=0, high=1440, metadata={"description": "minutes; later needs an admin"})
     two_approvers_above = Amount(allow_none=True)
     expense_approval_above = Amount(
@@ -83,8 +83,8 @@ class SettingsOut(Schema):
 
 
 class HolidayIn(Schema):
-    day = Day(required=True)
-    name = Text(longest=80, required=True)
+    day = Day(required=True, metadata={"example": "2099-12-26"})
+    name = Text(longest=80, required=True, metadata={"example": "Boxing Day"})
 
 
 class HolidayOut(Schema):
@@ -97,4 +97,4 @@ class HolidaysOut(Schema):
 
 
 class HolidayQuery(Schema):
-    day = Day(required=True)
+    day = Day(required=True, metadata={"example": "2099-12-25"})

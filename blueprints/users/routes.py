@@ -15,6 +15,7 @@ from blueprints.users.rules import (
 )
 from ofektom.auth import PUBLIC
 from ofektom.credentials import TooManyGuesses, WeakPassword, WeakPin
+from ofektom.examples import Example
 from ofektom.schemas import PageIn, ReasonIn
 from ofektom.views import Slice
 
@@ -35,6 +36,7 @@ def members(actor, query):
     body=schemas.MemberIn(),
     answer=INVITED,
     errors=[AlreadyMember, LoginNeeded, NotYours, UnknownUnit, WrongParent],
+    example=Example(body={"role": "customer", "full_name": "Efe Obi", "parent_id": 2}),
 )
 def add_member(actor, body):
     """Add somebody and invite them. Collectors add customers to their own portfolio."""
@@ -59,7 +61,13 @@ def change_member(actor, member_id, body):
     return services.change_member(actor=actor, member_id=member_id, changes=body)
 
 
-@bp.post("/members/<id:member_id>/invitation", access="members.manage", answer=INVITED, errors=[WrongState])
+@bp.post(
+    "/members/<id:member_id>/invitation",
+    access="members.manage",
+    answer=INVITED,
+    errors=[WrongState],
+    example=Example(path={"member_id": 8}),
+)
 def renew_invitation(actor, member_id):
     """Invite somebody again who has not answered, or has said no. The old token stops working."""
     return services.renew_invitation(actor=actor, member_id=member_id)
@@ -72,6 +80,7 @@ def renew_invitation(actor, member_id):
     body=ReasonIn(),
     answer=MEMBER,
     errors=[NotYourself, WrongState],
+    example=Example(path={"member_id": 5}),
 )
 def deactivate(actor, member_id, body):
     """End a member's access at once. Their money and history stay."""
@@ -85,6 +94,7 @@ def deactivate(actor, member_id, body):
     body=ReasonIn(),
     answer=MEMBER,
     errors=[WrongState],
+    example=Example(path={"member_id": 9}),
 )
 def reactivate(actor, member_id, body):
     """Give a deactivated member access again."""
@@ -98,6 +108,7 @@ def reactivate(actor, member_id, body):
     body=schemas.RoleIn(),
     answer=MEMBER,
     errors=[NotYourself, HasPortfolio, WrongParent, WrongState, PasswordRequired],
+    example=Example(path={"member_id": 8}, body={"role": "admin"}),
 )
 def change_role(actor, member_id, body):
     """Give a member of staff another role."""
@@ -111,6 +122,7 @@ def change_role(actor, member_id, body):
     body=schemas.HandOverIn(),
     answer=schemas.HandedOverOut(),
     errors=[WrongParent],
+    example=Example(path={"member_id": 3}, body={"to_member_id": 2}),
 )
 def hand_over(actor, member_id, body):
     """Move a collector's whole portfolio to another collector."""
@@ -124,6 +136,11 @@ def hand_over(actor, member_id, body):
     body=schemas.AcceptIn(),
     answer=schemas.AnsweredOut(),
     errors=[InvalidInvitation, WrongCredentials, TooManyGuesses, WeakPin, WeakPassword, PasswordRequired],
+    example=Example(
+        body={"token": "as the invitation says", "secret": "739154"},
+        refused=InvalidInvitation,
+        why="the token is the invitation's",
+    ),
 )
 def accept(body):
     """Say yes to an invitation: choose a PIN or password, or prove yourself with the one you have."""
@@ -137,6 +154,9 @@ def accept(body):
     body=schemas.RejectIn(),
     answer=schemas.AnsweredOut(),
     errors=[InvalidInvitation],
+    example=Example(
+        body={"token": "as the invitation says"}, refused=InvalidInvitation, why="the token is the invitation's"
+    ),
 )
 def reject(body):
     """Say no to an invitation."""
@@ -155,6 +175,7 @@ def users(query):
     status=204,
     body=ReasonIn(),
     errors=[NotYourself],
+    example=Example(path={"user_id": 3}),
 )
 def deactivate_user(actor, user_id, body):
     """Shut a person out of the whole platform: their sessions end at once."""
@@ -167,6 +188,7 @@ def deactivate_user(actor, user_id, body):
     status=204,
     body=ReasonIn(),
     errors=[NotYourself],
+    example=Example(path={"user_id": 3}),
 )
 def reactivate_user(actor, user_id, body):
     """Let a person in again."""

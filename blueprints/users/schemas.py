@@ -20,7 +20,7 @@ class MemberIn(Schema):
 
 
 class MemberChangesIn(Schema):
-    full_name = Text(longest=120)
+    full_name = Text(longest=120, metadata={"example": "Ada Obi-Eze"})
     phone = Phone(allow_none=True, metadata={"description": "the business's note; it changes no login"})
     unit_id = Id(allow_none=True)
 

@@ -2,6 +2,8 @@
 
 from blueprints.webhooks import queries, schemas, services
 from blueprints.webhooks.rules import SwitchedOff, TooManyWebhooks
+from ofektom.errors import NotFound
+from ofektom.examples import Example
 from ofektom.outgoing import UrlRefused
 from ofektom.schemas import PageIn
 from ofektom.views import Slice
@@ -76,6 +78,7 @@ def calls(actor, webhook_id, query):
     access="webhooks.manage",
     answer=CALL,
     errors=[SwitchedOff],
+    example=Example(refused=NotFound, why="the sample has called nobody"),
 )
 def replay(actor, webhook_id, delivery_id):
     """Send an event once more."""

@@ -8,7 +8,10 @@ from ofektom.outgoing import LONGEST_URL
 from ofektom.schemas import Choice, PageIn, Schema, StrictBoolean, Text
 from ofektom.views import page_of
 
-_URL = {"description": "https, on the open Internet; http on your own machine while you develop"}
+_URL = {
+    "description": "https, on the open Internet; http on your own machine while you develop",
+    "example": "http://127.0.0.1:8080/hook",
+}
 _EVENTS = {"description": "which events; empty for all of them"}
 
 

@@ -1,7 +1,8 @@
 """Which of our queries needs which index. `tests/architecture/test_indexes.py` holds the planner to it.
 
 Each query is one of ours, called as the service calls it, on the database of `tests/population.py`: business 1, its
-admin, an agent, and people, accounts and rows of theirs.
+admin, an agent, and people, accounts and rows of theirs. A slice may bring its own in `tests/blueprints/NAME/needs.py`:
+`populate(connection)`, which fills its tables, and NEEDS and BY_CONSTRAINT, whose queries are functions of an actor.
 """
 
 from collections.abc import Callable
@@ -46,6 +47,7 @@ from ofektom import (
 )
 from ofektom.extensions import db
 from ofektom.identity import Actor
+from tests.brought import brought
 from tests.cast import PIN
 from tests.population import Size
 
@@ -194,6 +196,12 @@ def _search(q: str, actor: Actor = ADMIN) -> Query:
     return Query(f"search.queries.search({who}q={q})", lambda: searching.search(actor, q=q, limit=20))
 
 
+def _brought(query: tuple[str, Callable[[Actor], object]]) -> Query:
+    """A query that a slice brings: its name, and the function that is called with an admin."""
+    name, run = query
+    return Query(name, lambda: run(ADMIN))
+
+
 CALLER = Query("ofektom.callers.find()", _caller)
 ROUTE = Query("markings.queries.route()", lambda: collecting.route(ADMIN, collector_id=None, **FIRST))
 CARD = Query("savings.queries.card()", lambda: savings.card(ADMIN, ACCOUNT_ID))
@@ -311,6 +319,10 @@ BY_CONSTRAINT = [
     _unpaid(unpaid.arrears, as_of=None),
     _unpaid(unpaid.arrears, AGENT, as_of=None),
     _unpaid(unpaid.arrears, collector_id=AGENT.membership_id, as_of=None),
+    Query("arrears.queries.progress()", lambda: unpaid.progress(ADMIN)),
+    Query("arrears.queries.progress(as agent)", lambda: unpaid.progress(AGENT)),
+    Query("users.queries.names()", lambda: users.names(ADMIN, {CUSTOMER_ID, UNIT_ID})),
+    Query("ofektom.auth.renew_access()", lambda: auth.renew_access(callers.Claims(CUSTOMER_ID, CUSTOMER_ID, 1, 0.0))),
     _unpaid(unpaid.dormant, days=30),
     _unpaid(unpaid.dormant, AGENT, days=30),
     _taken_in("agent", collector_id=AGENT.membership_id),
@@ -349,3 +361,7 @@ BY_CONSTRAINT = [
         lambda: people._find_or_create_user("Efe", {"phone": PHONE, "email": None, "username": None}),
     ),
 ]
+
+for bringing in brought("needs"):
+    NEEDS |= {index: [_brought(query) for query in queries] for index, queries in bringing.NEEDS.items()}
+    BY_CONSTRAINT += [_brought(query) for query in bringing.BY_CONSTRAINT]

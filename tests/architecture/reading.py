@@ -6,6 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 KERNEL = sorted((ROOT / "ofektom").glob("*.py"))
+TEMPLATES = sorted((ROOT / "ofektom" / "scaffold").rglob("*.txt"))
 SLICES = sorted(path.parent for path in (ROOT / "blueprints").glob("*/__init__.py"))
 
 

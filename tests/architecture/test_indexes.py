@@ -17,6 +17,7 @@ from ofektom.credentials import hash_secret
 from ofektom.extensions import db
 from tests.architecture.needs import BY_CONSTRAINT, NEEDS, SIZE, Query
 from tests.architecture.reading import ROOT
+from tests.brought import brought
 from tests.cast import PIN
 from tests.concurrency.race import separate_database
 from tests.conftest import MIGRATIONS
@@ -52,6 +53,8 @@ def populated(database_url, settings):
             flask_migrate.upgrade(str(MIGRATIONS))
             with db.engine.begin() as connection:
                 populate(connection, SIZE, secret_hash=hash_secret(PIN), sealed=True)
+                for bringing in brought("needs"):
+                    bringing.populate(connection)
             yield application
             db.session.remove()
             db.engine.dispose()

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.architecture.reading import KERNEL, SLICES, imports, packages, slices_imported
+from tests.architecture.reading import KERNEL, SLICES, TEMPLATES, imports, packages, slices_imported
 
 ROOMS = {"__init__", "rules", "models", "queries", "services", "schemas", "routes", "commands"}
 FORBIDDEN = {
@@ -30,7 +30,7 @@ def test_the_kernel_imports_no_slice(path):
     assert "blueprints" not in found
 
 
-@pytest.mark.parametrize("path", KERNEL, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*KERNEL, *TEMPLATES], ids=lambda path: path.name)
 def test_the_kernel_knows_no_thrift_word(path):
     """The kernel would serve a library or a clinic as well."""
     found = re.findall(rf"(?<![a-z])(?:{THRIFT_WORDS})(?![a-z])", path.read_text().replace("_", " ").lower())

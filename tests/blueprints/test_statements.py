@@ -2,7 +2,8 @@
 
 A number that changes is a change of the design: the commit that changes it says why. The caller of a read is known to
 the worker, so a read costs its answer alone; who changes something costs one statement more. A cash marking costs nine,
-eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none.
+eight of them in its transaction (three more where a cycle begins); that people are to be told of it costs none. How
+often it waits for the server is in markings/test_waits.py.
 """
 
 import hmac
@@ -16,6 +17,7 @@ from sqlalchemy import event
 from blueprints.ops.routes import ASSETS
 from ofektom.caching import get_cache
 from ofektom.extensions import db
+from tests.brought import brought
 from tests.cast import PIN, Cast, Client, new_phone
 from tests.telling import sms_on, tell_everybody
 
@@ -155,6 +157,9 @@ PINNED = {
     "webhooks.webhook": 1,
     "webhooks.webhooks": 1,
 }
+# A slice may bring its own in `tests/blueprints/NAME/statements.py`, with `call(cast)`, which makes those requests.
+for bringing in brought("statements"):
+    PINNED |= bringing.PINNED
 
 
 class Meter:
@@ -200,6 +205,8 @@ def measured(app, staff) -> Counter:
         _payments(cast, account)
         _telling(app, cast)
         _reads(cast, account)
+        for bringing in brought("statements"):
+            bringing.call(cast)
         _signing_in_and_out(cast)
     return meter.cost
 

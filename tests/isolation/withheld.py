@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
+from flask_sqlalchemy.session import Session
 from sqlalchemy import text
 
 from ofektom.extensions import db
@@ -35,13 +36,13 @@ def commits_withheld() -> Iterator[Kept]:
     """
     kept = Kept()
 
-    def hold_back() -> None:
-        db.session.flush()
-        db.session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
-        kept.commits += db.session.scalar(WRITTEN)
+    def hold_back(session: Session) -> None:
+        session.flush()
+        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        kept.commits += session.scalar(WRITTEN)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(db.session, "commit", hold_back)
+        patch.setattr(Session, "commit", hold_back)
         yield kept
 
 

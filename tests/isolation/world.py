@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from ofektom.auth import Session, issue_access_token
 from ofektom.extensions import db
 from ofektom.identity import User
+from tests.brought import brought
 from tests.cast import PASSWORD, Cast, Client, Person, Staff, new_phone
 from tests.telling import sms_on, tell_everybody
 
@@ -64,6 +65,8 @@ class Furnished:
         for customer, collector in (("funke", "chidi"), ("hauwa", "dupe"), ("ike", "emeka")):
             Estate(self, customer, collector)
             Spending(self, customer, collector)
+        for bringing in brought("isolation"):
+            bringing.furnish(self)
         self._tell()
 
     def word(self, what: str, readers: str, subject: str | None = None) -> str:
