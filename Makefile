@@ -7,7 +7,7 @@ UV := uv==0.13.9
 ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test lint conf screenshots replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint conf screenshots replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +26,18 @@ test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs chromium chromium-driver
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
+
+fuzz: $(INSTALLED) ## Have schemathesis send N requests of everybody, 24000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED))
+
+model: $(INSTALLED) ## Play N sequences of acts against books kept by hand, 1000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.model $(if $(N),--sequences $(N)) $(if $(SEED),--seed $(SEED))
+
+parsers: $(INSTALLED) ## Try N examples on each parser of what comes from outside, 20000 by default
+	@local/servers.sh redis-server
+	@PARSER_EXAMPLES=$(or $(N),20000) $(BIN)/python -m pytest tests/hostile/test_parsers.py
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .

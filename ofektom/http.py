@@ -216,9 +216,13 @@ class Assets:
         return cls(folder, digest.hexdigest())
 
     def send(self, version: str, name: str) -> Response:
-        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes."""
+        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes.
+
+        Whole, whatever part of it is asked for: these files are short.
+        """
         if version != self.version:
             raise NotFound
+        request.environ.pop("HTTP_RANGE", None)
         response = send_from_directory(self.folder, name)
         response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
         let_proxy_keep(response, A_YEAR)
