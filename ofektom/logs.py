@@ -15,13 +15,15 @@ _SECRET_NAME = re.compile(rf"(?:^|[_\W])(?:{SECRET_WORDS})s?(?:$|[_\W])", re.IGN
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PUBLIC_NAMES = {"code", "key"}  # of problems and settings; alone they name no secret
 _VALUE = r"""(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|'[^']*'|[^\s'",}&;]+)"""
+# Anybody writes the paths that are searched, so no pattern may take time that grows with the square of a text: none
+# begins with a repetition (what precedes a secret's name is left as it is), and what may begin anywhere ends soon.
 _PATTERNS = [
-    (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "[token]"),
+    (re.compile(r"eyJ[\w-]{1,300}\.[\w-]++\.[\w-]++"), "[token]"),
     (re.compile(r"\$argon2\S+"), "[hash]"),
     (re.compile(r"(?i)bearer\s+\S+"), "Bearer [token]"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://[^:/@\s]*):\S*@"), r"\1:[redacted]@"),
+    (re.compile(r"(://[^:/@\s]*+):\S{0,300}@"), r"\1:[redacted]@"),
     (
-        re.compile(rf"(?i)(\w*(?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
+        re.compile(rf"(?i)((?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
         r"\1[redacted]",
     ),
     (re.compile(r"(?i)(code\W{1,4})\d{4,8}(?!\d)"), r"\1[redacted]"),  # one-time codes; error codes are words

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import sys
+import time
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_a_secret_is_taken_out_wherever_it_stands(text, secret):
     written = [line(text), line("it was: %s", text), line("x", note=text), line("x", facts={"deep": {"er": text}})]
     for record in [*written, line("x", exc_info=exception)]:
         assert secret not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    "piece", ["a", "1", "pin", "eyJ", "eyJa.", "://:", "a://a:", "pin='", 'pin="\\', "pin= ", "code-", "bearer ", "\\", "1."]
+)
+def test_no_path_takes_long_to_redact(piece):
+    """Once 8 KiB of "pin" kept a worker busy for seconds, and nginx then asked the next one. Now milliseconds."""
+    text = (piece * 8192)[:8192]
+    started = time.process_time()
+    redact(text)
+    redact(f'pin="{text}')
+    assert time.process_time() - started < 0.5
 
 
 @pytest.mark.parametrize(
