@@ -171,6 +171,8 @@ def _from_http(error: HTTPException) -> Problem:
 def to_response(error: BaseException) -> Response:
     """Any exception as a problem+json response."""
     problem = as_problem(error)
+    if has_request_context():
+        g.refused = problem.code
     response = Response(
         orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
     )

@@ -9,7 +9,7 @@ import time
 import orjson
 from flask import Flask, g, has_request_context
 
-SECRET_WORDS = "secret|password|passphrase|pin|token|authorization|code|pepper|cookie|api_?key|hash|key"
+SECRET_WORDS = "secret|password|passphrase|pin|token|authorization|code|pepper|cookie|api_?key|hash|key"  # noqa: S105 - no password
 # A name is secret when one of its words is: access_token, secretHash, PINS.
 _SECRET_NAME = re.compile(rf"(?:^|[_\W])(?:{SECRET_WORDS})s?(?:$|[_\W])", re.IGNORECASE)
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -34,6 +34,8 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 SHORT = 200
 
 access_log = logging.getLogger("ofektom.access")
+# What somebody does who may be guessing: wrong secrets and codes, and at whom.
+security_log = logging.getLogger("ofektom.security")
 
 
 def redact(text: str) -> str:
@@ -125,10 +127,14 @@ class AccessRecord(logging.LogRecord):
         vars(self).update(self._pattern, args=args, facts=facts, created=now, msecs=now % 1 * 1000)
 
 
-def log_request(method: str, path: str, status: int, *, seconds: float, request_id: str, actor) -> None:
-    """Write the access line of a request, without its query string, which may hold what it should not."""
+def log_request(method: str, path: str, status: int, *, seconds: float, request_id: str, actor, **refusal) -> None:
+    """Write the access line of a request, without its query string, which may hold what it should not.
+
+    `refusal` is, of one that was refused, the `code` of the problem and the `address` it came from.
+    """
     facts = {"request_id": request_id, "ms": round(seconds * 1000, 1)}
     facts["user_id"], facts["business_id"] = (actor.user_id, actor.business_id) if actor else (None, None)
+    facts |= refusal
     access_log.handle(AccessRecord((method, path, status), facts))
 
 
