@@ -117,6 +117,13 @@ def configure(level: str) -> None:
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
+def leave_standard_output() -> None:
+    """Send to standard error what would go to standard output: a program reads that."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
+
+
 class AccessRecord(logging.LogRecord):
     """The record of a request. There is one for each, so it is copied from a pattern instead of being made afresh."""
 
