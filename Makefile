@@ -5,9 +5,11 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 # Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
 ALONE := tests/faults
+# What runs in production.
+SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test fuzz model parsers lint conf screenshots replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -42,6 +44,15 @@ parsers: $(INSTALLED) ## Try N examples on each parser of what comes from outsid
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+security: $(INSTALLED) ## Look for what is unsafe in the code, and for known vulnerabilities in what is pinned
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED)
+	@$(BIN)/ruff check --select S .
+	@$(BIN)/python -m local.audit
+
+sbom: $(INSTALLED) ## Write what the service is made of, as CycloneDX, to .local/sbom.cdx.json
+	@mkdir -p .local
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --no-validate --output-file .local/sbom.cdx.json
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx

@@ -174,6 +174,8 @@ def to_response(error: BaseException) -> Response:
 
 
 def _document(problem: Problem, error: BaseException) -> Response:
+    if has_request_context():
+        g.refused = problem.code
     response = Response(
         orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
     )

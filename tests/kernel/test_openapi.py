@@ -1,5 +1,7 @@
 """The document is valid, complete, and says the same as the code that runs."""
 
+import base64
+import hashlib
 import re
 
 import pytest
@@ -137,6 +139,15 @@ def test_the_page_and_all_it_loads_come_from_us(app):
         assert answer.status_code == 200, path
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         answer.close()
+
+
+def test_the_page_runs_no_other_script_than_its_own(app):
+    page = app.test_client().get("/docs")
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    [inline] = re.findall(r"<script>(.+?)</script>", page.text)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'",) * 3
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "..%2f__init__.py", "%2e%2e/__init__.py", "%00"])
