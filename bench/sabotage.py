@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,7 @@ def run_tests(folder: Path, tests: list[str], seconds: int, *options: str) -> tu
         try:
             said, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            process.terminate()  # which lets it stop its servers
+            process.send_signal(signal.SIGINT)  # at which pytest stops its servers
             said, _ = process.communicate()
             return 124, said
     return process.returncode, said
