@@ -240,7 +240,7 @@ SABOTAGES = (
         "ofektom/auth.py",
         "    if claims.expires_at <= time.time():",
         "    if False:",
-        "tests/kernel/test_auth.py::test_a_token_that_was_good_is_refused_when_its_time_is_over",
+        "tests/kernel/test_auth.py::TestTokens::test_a_token_that_was_good_is_refused_when_its_time_is_over",
     ),
     Sabotage(
         "any algorithm signs a token",
