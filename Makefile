@@ -9,7 +9,7 @@ ALONE := tests/faults
 SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill faults sabotage requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -64,6 +64,14 @@ screenshots: $(INSTALLED) ## Take a picture of every page of the console, on des
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql
 	@$(BIN)/python -m bench.restore_drill $(ARGS)
+
+faults: $(INSTALLED) ## Harm the service over and over and count what is lost; N=20 ARGS="--seed 7" for the long run
+	@local/servers.sh redis-server nginx postgresql
+	@$(BIN)/python -m bench.faults -n $(or $(N),1) $(ARGS)
+
+sabotage: $(INSTALLED) ## Make lines of the source wrong, one at a time, and see that a test notices each
+	@local/servers.sh redis-server nginx postgresql
+	@$(BIN)/python -m bench.sabotage $(ARGS)
 
 replay-image: $(INSTALLED) ## Follow deploy/Dockerfile in a clean Debian and serve from what it makes; as root, some minutes
 	@local/servers.sh debootstrap redis-server postgresql
