@@ -59,7 +59,7 @@ def program(name: str) -> str:
 def running(
     command: list[str], port: int, output: Path, *, patience: float = PATIENCE_SECONDS, **options
 ) -> Iterator[subprocess.Popen]:
-    """Run `command` until the block ends, from the moment it accepts connections on `port`, within `patience` seconds."""
+    """Run `command` until the block ends, from when it accepts connections on `port`, within `patience` seconds."""
     with output.open("w") as sink, subprocess.Popen(command, stdout=sink, stderr=sink, **options) as process:
         try:
             wait_for(lambda: listens(port) or process.poll() is not None, patience)
