@@ -5,9 +5,11 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 # Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
 ALONE := tests/faults
+# What runs in production.
+SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test lint conf replay-image replay-machine restore-drill faults sabotage requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill faults sabotage requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -23,16 +25,41 @@ flask: $(INSTALLED) ## Run a command of the application on the database of make 
 	@$(BIN)/python -m local.command $(ARGS)
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs chromium chromium-driver
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
+
+fuzz: $(INSTALLED) ## Have schemathesis send N requests of everybody, 24000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED))
+
+model: $(INSTALLED) ## Play N sequences of acts against books kept by hand, 1000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.model $(if $(N),--sequences $(N)) $(if $(SEED),--seed $(SEED))
+
+parsers: $(INSTALLED) ## Try N examples on each parser of what comes from outside, 20000 by default
+	@local/servers.sh redis-server
+	@PARSER_EXAMPLES=$(or $(N),20000) $(BIN)/python -m pytest tests/hostile/test_parsers.py
 
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
+security: $(INSTALLED) ## Look for what is unsafe in the code, and for known vulnerabilities in what is pinned
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED)
+	@$(BIN)/ruff check --select S .
+	@$(BIN)/python -m local.audit
+
+sbom: $(INSTALLED) ## Write what the service is made of, as CycloneDX, to .local/sbom.cdx.json
+	@mkdir -p .local
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --no-validate --output-file .local/sbom.cdx.json
+
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
+
+screenshots: $(INSTALLED) ## Take a picture of every page of the console, on desk and phone, by day and by night, into .local/screenshots
+	@local/servers.sh redis-server chromium chromium-driver
+	@SCREENSHOTS=.local/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql

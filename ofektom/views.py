@@ -5,10 +5,12 @@
     @bp.post("/<id:member_id>/role", access="members.manage", body=RoleIn(), answer=MemberOut(), idempotent=True)
     def change_role(actor, member_id, body): ...
 
-A view receives what it declares by name: `actor` unless it is public, `body`, `query`, and the variables of its path.
+A view receives what it declares by name: `actor` unless it is public, `body`, `file`, `query`, and the variables of its
+path.
 """
 
 import functools
+import hashlib
 import inspect
 import itertools
 from collections.abc import Callable, Sequence
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError, fields
 
-from ofektom import auth, database, http, idempotency, rate_limits
+from ofektom import auth, browsers, database, http, idempotency, rate_limits
 from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
 from ofektom.examples import NOTHING_MORE, Example
@@ -41,9 +43,11 @@ class View:
     """What a view declares. `errors` are the problems of its own, beyond those of any view with its access.
 
     `public_for` is for how many seconds any cache may keep what it answers to somebody who shows no credentials.
+    `file` is the media type of a body that is no JSON; the view receives its bytes.
     `rate` names the setting that says how often one address may call it.
     `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
     remembers them.
+    `page` is for a browser (pages.py): its caller is in a cookie, its body a form of ours.
     `example` is what the documentation's example needs beside what the schemas say.
     """
 
@@ -51,6 +55,7 @@ class View:
     methods: tuple[str, ...]
     access: str
     body: Schema | None = None
+    file: str | None = None
     query: Schema | None = None
     answer: Schema | None = None
     status: int = 200
@@ -61,6 +66,7 @@ class View:
     public_for: int | None = None
     of_caller: bool = False
     rate: str | None = None
+    page: bool = False
     example: Example = NOTHING_MORE
 
     def __post_init__(self):
@@ -110,6 +116,8 @@ def _serve(view: View) -> Callable:
         with deadline(current_app.config["REQUEST_DEADLINE_SECONDS"]):
             if view.rate:
                 rate_limits.spend(view.rate)
+            if view.page:
+                browsers.begin()
             auth.require(view.access)
             if view.of_caller and not request.query_string:
                 return http.raw_answer(view.status, _answer_of_caller(view, wanted))
@@ -129,9 +137,15 @@ def _read_arguments(view: View, wanted: set[str]) -> dict:
     arguments = {}
     if "actor" in wanted:
         arguments["actor"] = auth.current_actor()
-    if view.body:
+    if view.page and request.method == "POST":
+        g.body = _read_form(view)
+    elif view.body:
         g.body = http.read_json()
+    if view.body:
         arguments["body"] = load(view.body, g.body)
+    if view.file:
+        arguments["file"] = http.read_file(view.file)
+        g.body = {"sha256": hashlib.sha256(arguments["file"]).hexdigest()}
     values = http.read_query()
     if view.dry_run and values.pop("dry_run", "false") not in ("true", "false"):
         raise InvalidRequest(fields={"dry_run": ["Say true or false."]})
@@ -140,6 +154,17 @@ def _read_arguments(view: View, wanted: set[str]) -> dict:
     elif values:
         raise InvalidRequest(fields={name[:40]: ["Unknown parameter."] for name in values})
     return arguments
+
+
+def _read_form(view: View) -> dict:
+    """The fields of a form. Of somebody signed in it must be one that their session was given."""
+    fields = http.read_form()
+    value = fields.pop(browsers.FIELD, "")
+    if view.access != auth.PUBLIC:
+        browsers.take_form(value, auth.current_actor().session_id)
+    if fields and not view.body:
+        raise InvalidRequest(fields=_printable({name: ["Unknown field."] for name in fields}))
+    return fields
 
 
 def load(schema: Schema, data: dict) -> dict:
@@ -176,7 +201,7 @@ def _answer_of_caller(view: View, wanted: set[str]) -> bytes:
 
 @database.verb
 def _only_once(view: View, arguments: dict) -> Response:
-    key = idempotency.read_key()
+    key = browsers.act_key() if view.page else idempotency.read_key()
     actor = auth.current_actor()
     replay = idempotency.begin(actor, key, g.get("body", {}))
     if replay is not None:
@@ -194,6 +219,8 @@ def _only_once(view: View, arguments: dict) -> Response:
 def _rehearse(view: View, arguments: dict) -> Response:
     """Do everything, answer with what it came to, and keep nothing."""
     g.rehearsing = True
+    if view.idempotent and idempotency.HEADER in request.headers:
+        idempotency.read_key()  # one that the act itself would be refused for
 
     @database.verb
     def act():

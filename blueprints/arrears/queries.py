@@ -2,12 +2,15 @@
 
 from sqlalchemy import (
     ARRAY,
+    BigInteger,
     Date,
     FromClause,
     Integer,
     Select,
     and_,
     bindparam,
+    case,
+    cast,
     column,
     func,
     select,
@@ -17,9 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from blueprints.markings.models import Collection
-from blueprints.savings.models import SavingsAccount
+from blueprints.savings.models import Marking, SavingsAccount
 from blueprints.savings.queries import ITS_CUSTOMER
-from blueprints.savings.rules import MAX_YEARS, OPEN_STATES
+from blueprints.savings.rules import MAX_YEARS, OPEN_STATES, MarkingStatus
 from blueprints.settings.models import Holiday
 from blueprints.users.queries import in_sight
 from ofektom import clock, paging, plain
@@ -81,7 +84,7 @@ _UNPAID = f"""
         ) open
     ) slot
     WHERE CASE WHEN slot.kind = 'target' THEN slot.amount > 0 ELSE slot.nth <= coalesce(slot.remaining, slot.nth) END
-"""
+"""  # noqa: S608 - made of our own SQL
 
 
 def asked(actor: Actor) -> FromClause:
@@ -113,8 +116,8 @@ _SHOWN = (
 )
 
 
-def _page(actor: Actor, query: Select, filters: tuple[str, ...]) -> Select:
-    """Those of the open accounts in `query` that the actor may see: at most `most`, after `after`, of a collector.
+def _open_in_sight(actor: Actor, query: Select, filters: tuple[str, ...] = ()) -> Select:
+    """Those of the open accounts in `query` that the actor may see, perhaps of a collector.
 
     The few customers of a collector are looked up first, as an array; else every open account would be.
     """
@@ -127,6 +130,12 @@ def _page(actor: Actor, query: Select, filters: tuple[str, ...]) -> Select:
         if "collector_id" in filters:
             own = own.where(customer.parent_id == bindparam("collector_id"))
         query = query.where(SavingsAccount.customer_id == func.any(func.array(own.scalar_subquery())))
+    return query
+
+
+def _page(actor: Actor, query: Select, filters: tuple[str, ...]) -> Select:
+    """At most `most` of them, after `after`."""
+    query = _open_in_sight(actor, query, filters)
     if "after" in filters:
         query = query.where(SavingsAccount.id > bindparam("after"))
     return query.order_by(SavingsAccount.id).limit(bindparam("most", type_=Integer))
@@ -146,7 +155,10 @@ def _dormant(actor: Actor, filters: tuple[str, ...]) -> Select:
     latest = select(Collection.collected_on.label("last_collected_on")).where(own, Collection.reversed_at.is_(None))
     latest = latest.order_by(Collection.id.desc()).limit(1).lateral("latest")
     sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).outerjoin(latest, true())
-    quiet = clock.today(actor.timezone) - func.coalesce(latest.c.last_collected_on, SavingsAccount.start)
+    # What was imported may have begun long ago; nobody could collect on it here before it came.
+    came = cast(func.timezone(actor.timezone, SavingsAccount.created_at), Date)
+    since = func.greatest(SavingsAccount.start, case((SavingsAccount.reference.is_not(None), came)))
+    quiet = clock.today(actor.timezone) - func.coalesce(latest.c.last_collected_on, since)
     query = select(*_SHOWN, SavingsAccount.state, latest, quiet.label("days")).select_from(sources)
     return _page(actor, query.where(quiet >= bindparam("days", type_=Integer)), filters)
 
@@ -165,6 +177,38 @@ def arrears(actor: Actor, **wanted) -> dict:
 def dormant(actor: Actor, **wanted) -> dict:
     """A page of the open accounts on which nothing was collected for `days`, counted from the start if nothing ever.
 
-    What counts is the day of the collection that was recorded last and not taken back.
+    What counts is the day of the collection that was recorded last and not taken back. An imported account is counted
+    from the day of the import, if it had started then.
     """
     return _one_page(_dormant, actor, **wanted)
+
+
+@plain.prepared
+def _progress(actor: Actor) -> Select:
+    day, owing, collector = asked(actor), unpaid(), aliased(Membership)
+    own = and_(Marking.business_id == SavingsAccount.business_id, Marking.account_id == SavingsAccount.id)
+    paid = (
+        select(Marking.id).where(own, Marking.slot_date == day.c.day, Marking.status != MarkingStatus.REVERSED).exists()
+    )
+    behind, due = owing.c.missed > 0, owing.c.due > 0
+    sums = select(
+        Membership.parent_id.label("collector_id"),
+        func.count().label("accounts"),
+        func.count().filter(paid).label("paid"),
+        func.count().filter(due).label("due"),
+        cast(func.sum(owing.c.amount_due), BigInteger).label("amount_due"),
+        func.count().filter(behind).label("missed"),
+        cast(func.sum(owing.c.amount_missed), BigInteger).label("amount_missed"),
+    )
+    sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).join(day, true()).join(owing, true())
+    sums = _open_in_sight(actor, sums.select_from(sources)).group_by(Membership.parent_id).subquery("sums")
+    who = and_(collector.business_id == actor.business_id, collector.id == sums.c.collector_id)
+    query = select(sums, collector.full_name.label("collector_name"), collector.role).join(collector, who)
+    return query.order_by(collector.full_name, collector.id)
+
+
+def progress(actor: Actor) -> list[dict]:
+    """How far each collector in sight is today: of their open accounts those whose slot of today is `paid` or `due`,
+    and those with `missed` ones; by name. Amounts in minor units.
+    """
+    return _progress(actor, as_of=None)

@@ -13,6 +13,7 @@ from flask import Flask
 
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN
 from ofektom.views import View
+from tests.cast import as_browser
 from tests.isolation.expectations import EXPECTED
 from tests.isolation.expecting import NOT_FOUND, NOTHING, Asked, Expected, Reference
 from tests.isolation.people import Persona
@@ -47,6 +48,7 @@ class Cell:
     status: int
     code: str | None = None
     same_as: str | None = None
+    file: bytes | None = None
 
 
 @dataclass
@@ -156,7 +158,8 @@ def _malformed(reference: Reference, base: dict, *, judged: bool) -> Iterator[tu
 
 def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, code, same_as) -> Cell:
     expected = endpoint.expected
-    body = expected.make_body(Asked(world, persona, things))
+    asked = Asked(world, persona, things)
+    body, file = expected.make_body(asked), expected.file(asked) if expected.file else None
     path, query = endpoint.rule, dict(expected.query)
     for name, value in expected.path.items():
         path = path.replace(f"<{name}>", value)
@@ -170,17 +173,26 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
             query[reference.name] = value
         else:
             body = body | {reference.name: value} | reference.beside
-    return Cell(persona, about, path, query, body, status, code, same_as)
+    return Cell(persona, about, path, query, body, status, code, same_as, file)
 
 
 def ask(world: World, endpoint: Endpoint, cell: Cell):
     """Send the cell's request."""
-    headers = {"Idempotency-Key": uuid.uuid4().hex} | endpoint.expected.headers(world)
-    if cell.persona.client.token:
-        headers["Authorization"] = f"Bearer {cell.persona.client.token}"
+    headers, token = {"Idempotency-Key": uuid.uuid4().hex} | endpoint.expected.headers(world), cell.persona.client.token
     [method] = endpoint.view.methods
     client = cell.persona.client.app.test_client(use_cookies=False)
-    return client.open(cell.path, method=method, headers=headers, query_string=cell.query, json=cell.body)
+    request = {"path": cell.path, "method": method, "query_string": cell.query}
+    if endpoint.view.page:
+        return client.open(**request, **as_browser(client.application, token, sent_to(endpoint, cell)))
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    sent = {"json": cell.body} if cell.file is None else {"data": cell.file, "content_type": endpoint.view.file}
+    return client.open(**request, headers=headers, **sent)
+
+
+def sent_to(endpoint: Endpoint, cell: Cell) -> dict | None:
+    """The fields of the form that a cell sends to a page, if it sends one."""
+    return (cell.body or {}) if "POST" in endpoint.view.methods else None
 
 
 def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Findings) -> None:
