@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="of all that is drawn by lot")
     parser.add_argument("--kinds", default=",".join([*KINDS, "payments"]), help="which, in this order")
     parser.add_argument("--json", type=Path, help="where the summary goes, besides what is printed")
+    parser.add_argument("--minutes", type=float, default=30, help="after which a kind begins nothing more")
     given = parser.parse_args()
     given.kinds = given.kinds.split(",")
     if unknown := set(given.kinds) - {*KINDS, "payments"}:
@@ -39,20 +40,20 @@ def arguments() -> argparse.Namespace:
     return given
 
 
-def harm(folder: Path, kinds: list[str], n: int, seed: int) -> dict[str, dict]:
-    """Do the kinds one after the other; their figures."""
+def harm(folder: Path, kinds: list[str], n: int, seed: int, minutes: float) -> dict[str, dict]:
+    """Do the kinds one after the other, each for so long at most; their figures."""
     found: dict[str, dict] = {}
     with ExitStack() as stack:
         site = stack.enter_context(Site(folder, seed).running())
         for name in kinds:
             say(f"{name}:")
             if name == "payments":
-                found[name] = payments.run(site, ATTEMPTS_PER_N * n, say)
+                found[name] = payments.run(site, ATTEMPTS_PER_N * n, minutes, say)
                 continue
             with ExitStack() as meanwhile:
                 if name != "redis":  # which brings its own
                     meanwhile.enter_context(site.redis.running())
-                found[name] = run(site, name, KINDS[name].per_n * n, say)
+                found[name] = run(site, name, KINDS[name].per_n * n, minutes, say)
     return found
 
 
@@ -67,8 +68,9 @@ def main() -> None:
     say(f"seed {given.seed}")
     folder = Path(tempfile.mkdtemp(prefix="ofektom-faults-"))
     folder.chmod(0o755)
-    summary = {"n": given.n, "seed": given.seed, "kinds": harm(folder, given.kinds, given.n, given.seed)}
-    summary |= {name: sum(len(kind.get(name, ())) for kind in summary["kinds"].values()) for name in FINDINGS}
+    kinds = harm(folder, given.kinds, given.n, given.seed, given.minutes)
+    summary = {"n": given.n, "seed": given.seed, "kinds": kinds}
+    summary |= {name: sum(len(kind.get(name, ())) for kind in kinds.values()) for name in FINDINGS}
     text = json.dumps(summary, indent=1)
     print(text)
     if given.json:

@@ -133,15 +133,15 @@ KINDS = {
 }
 
 
-def run(site: Site, name: str, times: int, say: Callable[[str], None]) -> dict:
-    """Do a kind of fault so often, in batches, and compare after each; the figures."""
+def run(site: Site, name: str, times: int, minutes: float, say: Callable[[str], None]) -> dict:
+    """Do a kind of fault so often, in batches, of which none begins after so many minutes; the figures."""
     kind, told, findings, began = KINDS[name], Told(), Findings(), time.monotonic()
     journal = site.journal
     journal.begin()
     before = state(site.cast, site.accounts)
     for batch in range(BATCHES):
         share = times * (batch + 1) // BATCHES - times * batch // BATCHES
-        if not share:
+        if not share or time.monotonic() > began + minutes * 60:
             continue
         with Load(site.people):
             site.goes_on(10)

@@ -40,10 +40,10 @@ class Crowd:
         self.wrong: list[str] = []
         self.attempts = self.paid = 0
 
-    def until(self, attempts: int) -> None:
-        """Round after round."""
+    def until(self, attempts: int, deadline: float) -> None:
+        """Round after round, until there are so many attempts or it is so late."""
         for account_id in itertools.cycle(self.accounts):
-            if self.attempts >= attempts or len(self.wrong) >= 20:
+            if self.attempts >= attempts or time.monotonic() > deadline or len(self.wrong) >= 20:
                 return
             self.round(account_id)
 
@@ -81,14 +81,14 @@ def act(kind: str, who, path: str, body: dict, status: int) -> Act:
     return Act(kind, who.token, path, body, status, uuid.uuid4().hex)
 
 
-def run(site: Site, attempts: int, say: Callable[[str], None]) -> dict:
-    """Let crowds race for so many attempts in all; the figures."""
+def run(site: Site, attempts: int, minutes: float, say: Callable[[str], None]) -> dict:
+    """Let crowds race for so many attempts in all, and so many minutes at most; the figures."""
     began, findings = time.monotonic(), Findings()
     with ExitStack() as stack:
         stack.enter_context(site.redis.running())
         crowds = [Crowd(site, stack) for _ in range(CROWDS)]
         with ThreadPoolExecutor(CROWDS) as side_by_side:
-            list(side_by_side.map(lambda crowd: crowd.until(attempts // CROWDS), crowds))
+            list(side_by_side.map(lambda crowd: crowd.until(attempts // CROWDS, began + minutes * 60), crowds))
     check_books(findings, site.cast, "payments")
     overdrawn = rows(site.cast.app, OVERDRAWN)
     [lowest] = rows(site.cast.app, LOWEST)
