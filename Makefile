@@ -5,9 +5,11 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 # Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
 ALONE := tests/faults
+# Other frameworks, to be measured beside ours, and what draws the plots.
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test lint conf replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster test lint conf bench replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -31,6 +33,10 @@ lint: $(INSTALLED) ## Check style and formatting
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
 
+bench: $(INSTALLED) $(PEERS)/.installed ## Measure limits, us and peers, and write them to docs/performance.md; ARGS="--only us --rounds 2"
+	@local/servers.sh redis-server nginx apache2-utils
+	@$(BIN)/python -m bench.compare --peers $(PEERS)/bin/python $(ARGS)
+
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql
 	@$(BIN)/python -m bench.restore_drill $(ARGS)
@@ -45,12 +51,16 @@ replay-machine: $(INSTALLED) ## Boot a Debian and install the service on it as d
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"
-	@local/pin.sh requirements requirements-dev
+	@local/pin.sh requirements requirements-dev bench/peers/requirements
 
 clean: ## Remove what was installed or generated; the data in .local/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements-dev.txt local/venv.sh
-	@local/venv.sh $(VENV)
+	@local/venv.sh $(VENV) requirements-dev.txt
+	@touch $@
+
+$(PEERS)/.installed: bench/peers/requirements.txt local/venv.sh
+	@local/venv.sh $(PEERS) bench/peers/requirements.txt
 	@touch $@

@@ -7,6 +7,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 
 is_there() {
     case $1 in
+    apache2-utils) command -v ab ;;
     gettext-base) command -v envsubst ;;
     systemd) command -v systemd-analyze ;;
     systemd-container) command -v systemd-nspawn ;;
