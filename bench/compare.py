@@ -174,7 +174,7 @@ def _stage_peers(stage: Stage, port: int, peers: rivals.Peers) -> list[str]:
         for case in stage.world.cases(0, MARKS)[1:]:
             stage.add("peers", name, replace(case, connections=10), peer_port, application=process)
     ours = [str(stage.world.to_mark[PAYMENTS][0]["id"]), str(stage.world.cast.ada.id)]
-    variables = os.environ | SECRETS | {"DATABASE_URL": stage.url, "OFEKTOM_ENV": "development"} | POOL
+    variables = os.environ | peers.variables | {"OFEKTOM_ENV": "development"} | POOL
     commands = {"ofektom": [sys.executable, "-m", "bench.postings", *ours]}
     commands |= {name: [peers.python, "-m", "bench.peers.postings", name] for name in ("hordak", "plain")}
     for name, command in commands.items():

@@ -57,12 +57,12 @@ def hordak() -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA hordak")
     call_command("migrate", verbosity=0)
-    terms = {"type": AccountType.asset, "currencies": ["NGN"]}
+    terms = {"type": AccountType.asset, "currencies": ["EUR"]}
     cash, savings = (Account.objects.create(name=name, code=code, **terms) for code, name in ((1, "cash"), (2, "kept")))
 
     @transaction.atomic
     def post() -> None:
-        cash.transfer_to(savings, Money("0.01", "NGN"))
+        cash.transfer_to(savings, Money("0.01", "EUR"))
 
     serve(post)
 
