@@ -69,6 +69,8 @@ def _latency(figures: dict) -> str:
 
 
 def _rate(figures: dict) -> str:
+    if figures.get("failed"):
+        return f"{figures['per_second']:.0f} ({figures['failed']:.1f} % failed)"
     return f"{figures['per_second']:.0f}" if "per_second" in figures else ""
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from psycopg2 import sql
 from bench.costs import SECRETS, WORKERS
 from bench.world import World
 from ofektom.identity import MEMBER_ROLES
-from tests.conf.processes import ROOT, ask, free_port, running
+from tests.conf.processes import ROOT, ask, free_port, running, wait_for
 
 SCHEMAS = ("fastapi_peer", "django_peer")
 # Parents before those who refer to them.
@@ -24,7 +24,7 @@ TABLES = ("businesses", "users", "memberships", "holidays", "sessions", "savings
 TABLES += ("commissions", "ledger_accounts", "ledger_entries", "ledger_postings", "collections", "markings")
 TABLES += ("receipt_counters", "audit_events")
 # What each answer has of its own.
-INCOMPARABLE = {"at", "check_code", "collection_id", "next"}
+INCOMPARABLE = {"at", "check_code", "collection_id", "next", "access_token", "refresh_token"}
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,21 @@ def django(peers: Peers, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
 def _serving(peers: Peers, command: list, port: int, folder: Path) -> Iterator[psutil.Process]:
     variables = os.environ | peers.variables
     with running(command, port, folder / f"peer-{port}.log", patience=60, cwd=ROOT, env=variables) as process:
+        wait_for(lambda: _answers(port), 90)  # they listen before they have read their programs
         yield psutil.Process(process.pid)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError):
+        return ask(port, "/api/v1/auth/me").status in (401, 403)
+    return False
 
 
 def compare(world: World, ports: dict[str, int]) -> list[str]:
     """What is the same in all answers, in words; raises SystemExit where something is not.
 
-    Times are compared as moments, for they may be written in several ways. The page's cursor, a receipt's code, time
-    and id are each program's own.
+    Times are compared as moments, for they may be written in several ways. Tokens, the page's cursor, a receipt's code,
+    time and id are each program's own.
     """
     head = {"Authorization": f"Bearer {world.token}", "Content-Type": "application/json"}
     account, marked = world.accounts[0]["id"], world.to_mark[0][0]["id"]
@@ -124,7 +131,13 @@ def compare(world: World, ports: dict[str, int]) -> list[str]:
         _insist(name, answers, status=201)
     card = f"/api/v1/savings/{marked}/card"
     _insist("its card", {who: ask(port, card, headers=head) for who, port in ports.items()})
-    return [*paths, "marking", "the same marking again", "its card"]
+    one = world.people[0]
+    login = json.dumps({"login": one.phone, "secret": one.secret}).encode()
+    answers = {who: ask(port, "/api/v1/auth/login", "POST", login, head) for who, port in ports.items()}
+    _insist("login", answers)
+    token = {who: {"Authorization": f"Bearer {answer.json['access_token']}"} for who, answer in answers.items()}
+    _insist("me, signed in there", {who: ask(port, paths["me"], headers=token[who]) for who, port in ports.items()})
+    return [*paths, "marking", "the same marking again", "its card", "login", "me, signed in there"]
 
 
 def _insist(name: str, answers: dict, status: int = 200) -> None:

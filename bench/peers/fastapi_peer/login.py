@@ -26,7 +26,8 @@ def _is_right(hashed: str | None, secret: str) -> bool:
 
 async def log_in(session: AsyncSession, body: LoginIn, address: str | None) -> TokensOut:
     """Open a session; the caller commits."""
-    user = await session.scalar(select(User).where(User.phone == body.login, User.is_active))
+    known = select(User.id, User.secret_hash, User.auth_version).where(User.phone == body.login, User.is_active)
+    user = (await session.execute(known)).first()
     await session.rollback()  # no connection is held while the secret is hashed
     if not await run_in_threadpool(_is_right, user.secret_hash if user else None, body.secret):
         raise HTTPException(401, "wrong login or secret")
