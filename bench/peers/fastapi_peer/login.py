@@ -44,6 +44,6 @@ async def log_in(session: AsyncSession, body: LoginIn, address: str | None) -> T
     return TokensOut(
         access_token=tokens.issue(user.id, opened.id, user.auth_version),
         refresh_token=refresh_token,
-        token_type="Bearer",
+        token_type="Bearer",  # noqa: S106 - the kind of token, no password
         expires_in=tokens.LIFE_SECONDS,
     )
