@@ -32,6 +32,7 @@ def settings_for(database_url: str, redis_url: str) -> Settings:
             "pin_pepper": secrets.token_hex(32),
             "termii_secret_key": secrets.token_hex(16),
             "workers": 1,
+            "access_token_minutes": 1440,
             "argon2_memory_kib": 64,
             "argon2_passes": 1,
         }

@@ -17,18 +17,19 @@ from tests.fuzz.callers import Caller
 from tests.isolation.people import Persona, personas
 from tests.isolation.world import World
 
-# A run is longer than a token lives, and signs in more often than one address may.
-VARIABLES = {"WEB_CONCURRENCY": "1", "ACCESS_TOKEN_MINUTES": "1440", "LOGIN_RATE": "", "LOG_LEVEL": "WARNING"}
-# A carrier to write to, whom nobody delivers to: the worker is not running.
-VARIABLES |= {
+VARIABLES = {
+    "WEB_CONCURRENCY": "1",
+    "LOG_LEVEL": "WARNING",
+    # A run is longer than a token lives, and signs in more often than one address may.
+    "ACCESS_TOKEN_MINUTES": "1440",
+    "LOGIN_RATE": "",
     "ARGON2_MEMORY_KIB": "64",
     "ARGON2_PASSES": "1",
+    # A carrier to write to, whom nobody delivers to: the worker is not running.
     "TERMII_API_KEY": "a-key-of-nobody",
     "TERMII_URL": "http://127.0.0.1:1",
+    "SMS_SENDER": "AdaThrift",
 }
-VARIABLES |= {"SMS_SENDER": "AdaThrift"}
-
-
 # Those with the least say first, for who comes later may shut them out.
 CALLERS = ["anonymous", "customer", "sub_agent", "agent", "admin", "super_admin"]
 

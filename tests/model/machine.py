@@ -15,11 +15,12 @@ from tests.cast import Person
 from tests.model.books import NOBODY, Account, Books, Refused, Rules
 from tests.model.both import REASON, Run, Town
 
-POLICIES = [("one_day", "first_mark", 0), ("one_day", "cycle_end", 0), ("percent", "cycle_end", 333)]
+POLICIES = [("one_day", "first_mark", 0), *[("one_day", "cycle_end", 0)] * 2, ("percent", "cycle_end", 333)]
 POLICIES += [("flat", "first_mark", 6), ("flat", "cycle_end", 900)]
 CONTRIBUTIONS = [1_000, 333, 7]
 CYCLES, MOST_ACCOUNTS = 3, 3
 FREE_GUESSES = 4  # one less than locks a request's code
+AMOUNTS = [None, 1, 100, 500, 1_500, 2_000]
 SPANS = [timedelta(minutes=16), timedelta(days=1), timedelta(days=3)]
 ACTS = {"mark": 6, "reverse": 3, "request": 4, "approve": 2, "pay": 2, "give_back": 2, "change_account": 2}
 ACTS |= {"spend": 1, "decide_spending": 1, "wait": 2, "change_access": 1, "send_again": 1, "open_another": 1}
@@ -159,7 +160,10 @@ class ThriftMachine(RuleBasedStateMachine):
     def _request(self, chance: Random) -> None:
         """Ask for money; and every second time all that follows, down to the money."""
         run, at, method = self.run, self._account(chance), chance.choice(["cash", "cash", "transfer"])
-        who, amount = chance.choice([run.customer, self._staff(chance)]), chance.choice([None, 1, 100, 500, 2_000])
+        who, amount = (
+            chance.choice([run.customer, self._staff(chance)]),
+            chance.choice([None, 1, 100, 500, 1_500, 2_000]),
+        )
         body = {"account_id": self.books.accounts[at].id, "method": method}
         body |= {"amount": amount} if amount else {}
         body |= {"payment_account_id": run.bank_account()} if method == "transfer" else {}
@@ -277,9 +281,17 @@ class ThriftMachine(RuleBasedStateMachine):
     # Time, people and retries
 
     def _wait(self, chance: Random) -> None:
-        self.run.happened, span = True, chance.choice(SPANS)
+        to_the_edge = self._until_a_cycle_ends(chance) if self.books.accounts else []
+        self.run.happened, span = True, chance.choice(SPANS + to_the_edge)
         self.books.gone_by += span
         self.town.calendar.forward(seconds=span.total_seconds())
+
+    def _until_a_cycle_ends(self, chance: Random) -> list[timedelta]:
+        """Twice, for it is the day on which mistakes are made: to the last day of a cycle that is not over."""
+        account = chance.choice(self.books.accounts)
+        last = chance.randint(1, account.cycles) * account.rules.cycle_days - 1
+        left = account.day(last) - self.books.today
+        return [left] * 2 if left > timedelta() else []
 
     def _change_access(self, chance: Random) -> None:
         """Shut the customer out, or let them in again."""
