@@ -56,11 +56,13 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running(command: list[str], port: int, output: Path, **options) -> Iterator[subprocess.Popen]:
-    """Run `command` until the block ends, from the moment it accepts connections on `port`."""
+def running(
+    command: list[str], port: int, output: Path, *, patience: float = PATIENCE_SECONDS, **options
+) -> Iterator[subprocess.Popen]:
+    """Run `command` until the block ends, from when it accepts connections on `port`, within `patience` seconds."""
     with output.open("w") as sink, subprocess.Popen(command, stdout=sink, stderr=sink, **options) as process:
         try:
-            wait_for(lambda: listens(port) or process.poll() is not None)
+            wait_for(lambda: listens(port) or process.poll() is not None, patience)
             assert process.poll() is None, output.read_text()
             yield process
         finally:
