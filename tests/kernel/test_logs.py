@@ -153,9 +153,9 @@ def test_an_access_line_says_who_and_how_long_but_not_the_query(cast, log):
 
 
 def test_a_refusal_says_why_who_and_from_where(cast, log):
-    cast.bola.post("/units", {"name": "x"}, headers={"X-Request-ID": "market-day-3"})
+    cast.chidi.post("/units", {"name": "x"}, headers={"X-Request-ID": "market-day-3"})
     [entry] = [entry for entry in log() if entry.get("request_id") == "market-day-3"]
-    assert (entry["code"], entry["address"], entry["user_id"]) == ("auth.forbidden", "127.0.0.1", cast.bola.user_id)
+    assert (entry["code"], entry["address"], entry["user_id"]) == ("auth.forbidden", "127.0.0.1", cast.chidi.user_id)
     assert not [entry for entry in log() if entry["message"].endswith(" 200") and "code" in entry]
 
 
