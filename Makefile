@@ -7,9 +7,11 @@ UV := uv==0.13.9
 ALONE := tests/faults
 # What runs in production.
 SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
+# Other frameworks, to be measured beside ours, and what draws the plots.
+PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill faults sabotage requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf bench screenshots replay-image replay-machine restore-drill faults sabotage requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -61,6 +63,10 @@ screenshots: $(INSTALLED) ## Take a picture of every page of the console, on des
 	@local/servers.sh redis-server chromium chromium-driver
 	@SCREENSHOTS=.local/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
 
+bench: $(INSTALLED) $(PEERS)/.installed ## Measure limits, us and peers, and write them to docs/performance.md; ARGS="--only us --rounds 2"
+	@local/servers.sh redis-server nginx apache2-utils
+	@$(BIN)/python -m bench.compare --peers $(PEERS)/bin/python $(ARGS)
+
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql
 	@$(BIN)/python -m bench.restore_drill $(ARGS)
@@ -83,12 +89,16 @@ replay-machine: $(INSTALLED) ## Boot a Debian and install the service on it as d
 
 requirements: $(INSTALLED) ## Pin what requirements*.in ask for, with hashes
 	@$(BIN)/pip install --quiet "$(UV)"
-	@local/pin.sh requirements requirements-dev
+	@local/pin.sh requirements requirements-dev bench/peers/requirements
 
 clean: ## Remove what was installed or generated; the data in .local/ stays
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): requirements-dev.txt local/venv.sh
-	@local/venv.sh $(VENV)
+	@local/venv.sh $(VENV) requirements-dev.txt
+	@touch $@
+
+$(PEERS)/.installed: bench/peers/requirements.txt local/venv.sh
+	@local/venv.sh $(PEERS) bench/peers/requirements.txt
 	@touch $@

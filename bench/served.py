@@ -1,4 +1,4 @@
-"""Ofektom and, under /bare, a Flask application with one empty view, in the same workers."""
+"""Ofektom and, in the same workers, two that do nothing: a Flask application under /bare, a WSGI one under /wsgi."""
 
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -14,4 +14,10 @@ def nothing():
     return {}
 
 
-app = DispatcherMiddleware(create_app(), {"/bare": bare})
+def wsgi(environ, start_response):
+    """The least that WSGI can do."""
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", "3")])
+    return [b"{}\n"]
+
+
+app = DispatcherMiddleware(create_app(), {"/bare": bare, "/wsgi": wsgi})

@@ -50,11 +50,15 @@ def command(place: Path, values: Mapping[str, str]) -> list[str]:
     program = shutil.which("nginx", path=SEARCH_PATH)
     if program is None:
         raise OSError("nginx is not installed")
-    user = "user root;" if os.geteuid() == 0 else ""  # the workers, too, must reach `place`
     below = {"OFEKTOM_CACHE_DIR": f"{place}/cache", "OFEKTOM_ACCESS_LOG": f"{place}/access.log"}
     (place / "ofektom.conf").write_text(render(below | dict(values)))
-    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user))
+    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user_line()))
     return [program, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
+
+
+def user_line() -> str:
+    """The directive with which workers, too, reach the files of whoever starts nginx; nothing but for root."""
+    return "user root;" if os.geteuid() == 0 else ""
 
 
 if __name__ == "__main__":

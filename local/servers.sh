@@ -7,6 +7,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 
 is_there() {
     case $1 in
+    apache2-utils) command -v ab ;;
     gettext-base) command -v envsubst ;;
     chromium-driver) command -v chromedriver ;;
     nodejs) command -v node ;;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Make the virtual environment $1 and install the pinned development requirements in it.
+# Make the virtual environment $1 and install the pinned requirements of file $2 in it.
 set -euo pipefail
 
 venv=$1
+requirements=$2
 python=${PYTHON:-python3}
 
 fail() {
@@ -38,4 +39,4 @@ if ! problem=$(make_venv 2>&1); then
 fi
 
 echo "Installing the pinned requirements ..."
-"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$requirements"

@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+from pathlib import Path
 
 from ofektom.errors import Problem
 from tests.architecture.reading import ROOT, SLICES
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 README = (ROOT / "README.md").read_text()
+SECURITY = (ROOT / "docs" / "security.md").read_text()
 
 
 def _rows(text: str) -> list[str]:
@@ -49,6 +51,27 @@ def test_every_test_that_the_guides_table_names_exists():
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "seed-guide.md").read_text())
     assert len(named) > 30
     assert not [pair for pair in named if f"def {pair[1]}(" not in (ROOT / pair[0]).read_text()]
+
+
+def test_every_test_that_the_security_page_names_exists():
+    named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", SECURITY)
+    assert len(named) > 150
+    assert not [pair for pair in named if f"def {pair[1]}(" not in (ROOT / pair[0]).read_text()]
+
+
+def test_the_security_page_has_each_requirement_of_the_standard_once():
+    """Of levels 1 and 2; each chapter's under its own heading, and none that does not exist."""
+    lines = (Path(__file__).parent / "asvs.txt").read_text().splitlines()
+    required = [line.split()[0] for line in lines if not line.startswith("#")]
+    assert len(required) == 253
+    chapters = re.split(r"\n### (\d+) .+\n", SECURITY.split("\n## OWASP ASVS 5.0.0\n")[1].split("\n## ")[0])
+    answered = []
+    for chapter, text in zip(chapters[1::2], chapters[2::2], strict=True):
+        rows = re.findall(r"^\| (\d[\d., ]+) \| [^|]+ \| [^|]+ \|$", text, re.MULTILINE)
+        mine = [number for row in rows for number in row.split(", ")]
+        assert {number.split(".")[0] for number in mine} == {chapter}
+        answered += mine
+    assert sorted(answered) == sorted(required)
 
 
 def test_contributing_fits_on_a_page():

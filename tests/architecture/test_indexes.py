@@ -44,7 +44,8 @@ _INDEXES = """
 def populated(database_url, settings):
     """An application on a database of its own, in which some thousand customers have saved for a month."""
     with separate_database(database_url, "populated") as url:
-        application = create_app(replace(settings, database_url=url), testing=True)
+        patient = replace(settings, database_url=url, idle_in_transaction_timeout_ms=0)  # plans are read in between
+        application = create_app(patient, testing=True)
         with application.app_context():
             with db.engine.begin() as connection:
                 for name, value in SESSION.items():
@@ -155,7 +156,8 @@ def _columns(index: dict) -> str:
 def test_the_population_adds_up_and_keeps_every_constraint(database_url, settings):
     """Also with other sizes, for the database that plans are made on is a good one to measure on, too."""
     with separate_database(database_url, "small_population") as url:
-        application = create_app(replace(settings, database_url=url), testing=True)
+        patient = replace(settings, database_url=url, idle_in_transaction_timeout_ms=0)  # plans are read in between
+        application = create_app(patient, testing=True)
         with application.app_context():
             flask_migrate.upgrade(str(MIGRATIONS))
             with db.engine.begin() as connection:

@@ -55,6 +55,13 @@ def test_requests_without_an_id_get_different_ones(client):
     assert client.get("/livez").headers["X-Request-ID"] != client.get("/livez").headers["X-Request-ID"]
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/livez"), ("GET", "/api/v1/banks"), ("OPTIONS", LOGIN)])
+def test_no_page_of_another_origin_reads_anything(client, method, path):
+    asks = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    answer = client.open(path, method=method, headers=asks)
+    assert not [name for name, _ in answer.headers if name.lower().startswith("access-control-")]
+
+
 def test_a_read_is_answered_304_until_it_changes(cast):
     first = cast.ada.get("/units")
     assert first.headers["Cache-Control"] == "private, no-cache"

@@ -1,0 +1,1 @@
+"""FastAPI, uvicorn, SQLAlchemy 2 with asyncpg, and redis.asyncio."""
