@@ -99,8 +99,7 @@ class Site:
         command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "wsgi:app"]
         more = {"REDIS_URL": self.redis.url, "PROXY_HOPS": "1", "DB_POOL_SIZE": "10", "DB_POOL_OVERFLOW": "20"}
         env = os.environ | environment(settings(), self.proxy.url, self.instance) | more
-        log = self.folder / "gunicorn.log"
-        with running(command, self.instance, log, patience=BOOT_SECONDS, cwd=ROOT, env=env) as process:
+        with running(command, self.instance, self.folder / "gunicorn.log", cwd=ROOT, env=env) as process:
             yield psutil.Process(process.pid)
 
     @contextmanager

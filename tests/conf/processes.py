@@ -19,7 +19,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 # Debian keeps its servers where the PATH of an ordinary user does not lead.
 SEARCH_PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 60  # of a machine that is busy; on a quiet one a second or two will do
 # What conf/gunicorn.py insists on before it starts anything. Nobody answers at this address.
 SETTINGS = {
     "DATABASE_URL": "postgresql://ofektom@127.0.0.1:1/ofektom",

@@ -16,8 +16,6 @@ from tests.conf.processes import ask, free_port, wait_for
 from tests.faults.cutting import HARMS, CuttingProxy
 from tests.faults.servers import Wire, application, gunicorn
 
-BOOT_SECONDS = 60  # a busy machine takes many times what a quiet one does
-
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
@@ -42,7 +40,7 @@ def chidi(cast, proxy, settings, tmp_path_factory):
     """A collector who speaks to the service."""
     port = free_port()
     with gunicorn(settings, proxy.url, port, tmp_path_factory.mktemp("gunicorn") / "log", WEB_CONCURRENCY="1"):
-        wait_for(lambda: is_serving(port), BOOT_SECONDS)
+        wait_for(lambda: is_serving(port))
         yield Wire(port, cast.chidi.token)
 
 
