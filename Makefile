@@ -7,7 +7,7 @@ UV := uv==0.13.9
 ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test lint conf replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test lint conf screenshots replay-image replay-machine restore-drill requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -23,7 +23,7 @@ flask: $(INSTALLED) ## Run a command of the application on the database of make 
 	@$(BIN)/python -m local.command $(ARGS)
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
-	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs
+	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs chromium chromium-driver
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
@@ -33,6 +33,10 @@ lint: $(INSTALLED) ## Check style and formatting
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
+
+screenshots: $(INSTALLED) ## Take a picture of every page of the console, on desk and phone, by day and by night, into .local/screenshots
+	@local/servers.sh redis-server chromium chromium-driver
+	@SCREENSHOTS=.local/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql

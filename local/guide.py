@@ -1,4 +1,4 @@
-"""What to do next: who can log in, the first two requests, where the documentation is."""
+"""What to do next: who can log in, the first two requests, where the documentation and the console are."""
 
 import json
 import shlex
@@ -6,8 +6,8 @@ import shlex
 
 def guide(people: list[dict], url: str, **places: object) -> str:
     """The text that greets whoever started the service at `url`; `places` are more things and where they are."""
-    known = {"Documentation": f"{url}/docs", "OpenAPI": f"{url}/api/v1/openapi.json"} | places
-    rows = "\n".join(f"{name:15} {place}" for name, place in known.items())
+    known = {"Documentation": f"{url}/docs", "OpenAPI": f"{url}/api/v1/openapi.json", "Console": f"{url}/console"}
+    rows = "\n".join(f"{name:15} {place}" for name, place in (known | places).items())
     return f"""
 Ofektom is ready at {url}
 

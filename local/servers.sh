@@ -8,6 +8,7 @@ PATH=$PATH:/usr/sbin:/usr/local/sbin
 is_there() {
     case $1 in
     gettext-base) command -v envsubst ;;
+    chromium-driver) command -v chromedriver ;;
     nodejs) command -v node ;;
     systemd) command -v systemd-analyze ;;
     systemd-container) command -v systemd-nspawn ;;

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.http import parse_list_header
 
-from ofektom import audit, callers, plain
+from ofektom import audit, browsers, callers, plain
 from ofektom.callers import Caller, Claims
 from ofektom.database import verb
 from ofektom.errors import NotFound, Problem
@@ -173,7 +173,7 @@ def current_actor() -> Actor:
         if request.method in SAFE_METHODS:
             actor = current_caller().actor
         else:
-            actor = load_actor(*read_access_token(_bearer_token())[:3])
+            actor = load_actor(*read_access_token(_bearer_token(_shown()))[:3])
         if actor is None:
             raise InvalidToken
         g.actor = actor
@@ -184,15 +184,20 @@ def current_caller() -> Caller:
     """The caller of this request as far as reads need to know; raises NotAuthenticated or InvalidToken."""
     caller = g.get("caller")
     if caller is None:
-        header = request.environ.get("HTTP_AUTHORIZATION", "")
-        caller = g.caller = callers.find(header, lambda: read_access_token(_bearer_token()))
+        shown = _shown()
+        caller = g.caller = callers.find(shown, lambda: read_access_token(_bearer_token(shown)))
         if caller is None:
             raise InvalidToken
     return caller
 
 
-def _bearer_token() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+def _shown() -> str:
+    """What the caller shows of themselves: to a page its cookie, to everything else the Authorization header."""
+    return browsers.shown() if g.get("by_cookie") else request.environ.get("HTTP_AUTHORIZATION", "")
+
+
+def _bearer_token(shown: str) -> str:
+    scheme, _, token = shown.partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticated
     return token.strip()
@@ -225,6 +230,34 @@ def logout_user() -> None:
     actor = current_actor()
     end_sessions(Session.id == actor.session_id)
     audit.record("auth.session_ended", "session", actor.session_id, actor=actor)
+
+
+_RENEW = plain.Statement(
+    """
+    UPDATE sessions SET refreshed_at = now() FROM users u
+    WHERE sessions.id = %(session_id)s AND sessions.ended_at IS NULL AND sessions.expires_at > now()
+      AND u.id = sessions.user_id AND u.id = %(user_id)s AND u.is_active AND u.auth_version = %(version)s
+    RETURNING sessions.id
+    """
+)
+
+
+@verb
+def renew_access(claims: Claims) -> str | None:
+    """A new access token for the session of one that is still good; None when the session is open no more.
+
+    The session ends when it would have: only its refresh token extends it.
+    """
+    if not _RENEW.run(claims._asdict()):
+        return None
+    actor = Actor(claims.user_id, claims.session_id, False)
+    audit.record("auth.refreshed", "session", claims.session_id, actor=actor)
+    return issue_access_token(*claims[:3])
+
+
+def may_operate(actor: Actor) -> bool:
+    """Whether somebody signed in may see how the service is: platform staff, or whoever is an OPERATOR besides."""
+    return actor.is_super_admin or called_by_operator()
 
 
 def called_by_operator() -> bool:

@@ -18,11 +18,11 @@ from ofektom.http import IdConverter
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 # What a request made within a context of the application, as a command makes it, would inherit from the one before.
-_OF_A_REQUEST = ("actor", "caller", "body", "rehearsing", "response_place")
+_OF_A_REQUEST = ("actor", "by_cookie", "caller", "body", "form", "rehearsing", "response_place")
 
 
 class _NoSessions(SessionInterface):
-    """Who is calling is in the Authorization header; a cookie means nothing here."""
+    """Who calls is in the Authorization header or, of a page, in a cookie of ours; Flask's own means nothing here."""
 
     nothing = MappingProxyType({})
 

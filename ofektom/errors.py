@@ -8,7 +8,7 @@ import logging
 from typing import ClassVar
 
 import orjson
-from flask import Flask, Response, g, has_request_context
+from flask import Flask, Response, current_app, g, has_request_context, request
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -170,7 +170,10 @@ def _from_http(error: HTTPException) -> Problem:
 
 def to_response(error: BaseException) -> Response:
     """Any exception as a problem+json response."""
-    problem = as_problem(error)
+    return _document(as_problem(error), error)
+
+
+def _document(problem: Problem, error: BaseException) -> Response:
     response = Response(
         orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
     )
@@ -184,6 +187,16 @@ def to_response(error: BaseException) -> Response:
     return response
 
 
+def _answer(error: BaseException) -> Response:
+    problem = as_problem(error)
+    document = _document(problem, error)
+    for root, turn in current_app.extensions["problem_pages"].items():
+        if request.path == root or request.path.startswith(f"{root}/"):
+            return turn(problem, document)
+    return document
+
+
 def init_app(app: Flask) -> None:
-    """Answer every exception with a problem document."""
-    app.register_error_handler(Exception, to_response)
+    """Answer every exception with a problem document, or with what the pages below a path make of it (pages.py)."""
+    app.extensions["problem_pages"] = {}
+    app.register_error_handler(Exception, _answer)

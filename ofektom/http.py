@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import orjson
 from flask import Response, request, send_from_directory
@@ -22,6 +23,8 @@ MAX_ID = 2**63 - 1
 MOST_KEYS = 100
 MOST_NESTED = 100
 A_YEAR = 31_536_000
+SEE_OTHER = 303
+FORM = "application/x-www-form-urlencoded"
 # nginx keeps an answer only with this header and for so many seconds, and does not pass it on.
 PROXY_LIFE = "X-Accel-Expires"
 
@@ -41,9 +44,7 @@ def read_json() -> dict:
     Raises UnsupportedMediaType, BodyTooLarge, or MalformedRequest for anything that two parsers could read differently:
     broken UTF-8, lone surrogates, NaN, nesting beyond what is sane, or a key given twice.
     """
-    if request.content_length is not None and request.content_length > request.max_content_length:
-        raise BodyTooLarge
-    raw = request.get_data(cache=True)
+    raw = _read_whole()
     if not raw:
         return {}
     if request.mimetype != "application/json":
@@ -59,6 +60,27 @@ def read_json() -> dict:
     if not isinstance(body, dict):
         raise MalformedRequest("the body must be a JSON object")
     return body
+
+
+def _read_whole() -> bytes:
+    if request.content_length is not None and request.content_length > request.max_content_length:
+        raise BodyTooLarge
+    return request.get_data(cache=True)
+
+
+def read_form() -> dict[str, str]:
+    """The request body as the fields of a form; an absent body is one without fields. Lines end as they do in JSON.
+
+    Raises BodyTooLarge, or MalformedRequest for anything but a form in UTF-8, or for a field given twice.
+    """
+    raw = _read_whole()
+    if raw and request.mimetype != FORM:
+        raise MalformedRequest(f"send a form: {FORM}")
+    try:
+        pairs = parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST_KEYS, errors="strict")
+        return {name: value.replace("\r\n", "\n") for name, value in _refuse_duplicates(pairs).items()}
+    except ValueError as error:
+        raise MalformedRequest(f"the body is not a form: {error}"[:200]) from None
 
 
 def read_raw(most: int) -> bytes:
@@ -114,6 +136,11 @@ def _whole(value) -> int:
     if isinstance(value, Decimal) and value == int(value):
         return int(value)
     raise TypeError
+
+
+def see_other(location: str) -> Response:
+    """The way to a page of ours, which the browser asks for by GET."""
+    return Response(status=SEE_OTHER, headers=[("Location", location), ("Cache-Control", "no-store")])
 
 
 class Answer(Response):
@@ -172,6 +199,14 @@ class Assets:
     folder: Path
     version: str
 
+    @classmethod
+    def of(cls, folder: Path) -> "Assets":
+        """Files of our own, whose version is what is in them."""
+        digest = hashlib.blake2b(digest_size=6)
+        for file in sorted(folder.iterdir()):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        return cls(folder, digest.hexdigest())
+
     def send(self, version: str, name: str) -> Response:
         """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes."""
         if version != self.version:
@@ -184,22 +219,32 @@ class Assets:
 
 @dataclass(frozen=True)
 class Page:
-    """A page of HTML for people, with one style and nothing else: no script, no picture, nothing from elsewhere."""
+    """A page of HTML for people, with one style and nothing else: no script, no picture, nothing from elsewhere.
 
-    style: str
+    One `of_ours` has its style, script, pictures and forms from us, by address, and nothing in itself.
+    """
+
+    style: str = ""
+    of_ours: bool = False
 
     @functools.cached_property
-    def _policy(self) -> str:
+    def _headers(self) -> dict[str, str]:
+        """It tells nobody else where its reader came from; of our own forms that is how we know them (Origin)."""
         digest = base64.b64encode(hashlib.sha256(self.style.encode()).digest()).decode()
-        nothing = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        return f"{nothing}; style-src 'sha256-{digest}'"
+        allowed = f"form-action 'none'; style-src 'sha256-{digest}'"
+        if self.of_ours:
+            allowed = "; ".join(f"{what} 'self'" for what in ("form-action", "img-src", "script-src", "style-src"))
+        policy = f"default-src 'none'; base-uri 'none'; frame-ancestors 'none'; {allowed}"
+        return {
+            "Content-Security-Policy": policy,
+            "Referrer-Policy": "same-origin" if self.of_ours else "no-referrer",
+        }
 
     def answer(self, status: int, html: str) -> Response:
-        """`html`, which has the style in it. It tells nobody where its reader came from."""
+        """`html`, which has the style in it or names what it needs of ours."""
         response = Response(html, status, content_type="text/html; charset=utf-8")
-        response.headers["Content-Security-Policy"] = self._policy
-        response.headers["Referrer-Policy"] = "no-referrer"
-        if status == 200:
+        response.headers.update(self._headers)
+        if status == 200 and not self.of_ours:
             response.add_etag()
             response.make_conditional(request)
         return response

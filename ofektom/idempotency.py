@@ -97,14 +97,19 @@ def begin(actor: Actor, key: str, body: dict) -> Response | None:
     [stored] = _FIND.run(mine)
     if stored["fingerprint"] != fingerprint:
         raise KeyReused
-    replay = http.raw_answer(stored["status"], bytes(stored["body"]))
+    replay = _replay(stored["status"], bytes(stored["body"]))
     replay.headers["Idempotency-Replayed"] = "true"
     return replay
 
 
+def _replay(status: int, kept: bytes) -> Response:
+    return http.see_other(kept.decode()) if status == http.SEE_OTHER else http.raw_answer(status, kept)
+
+
 def finish(actor: Actor, key: str, response: Response) -> None:
-    """Keep the answer beside the key, in the same transaction as the act."""
-    answer = {"status": response.status_code, "body": psycopg2.Binary(response.get_data())}
+    """Keep the answer beside the key, in the same transaction as the act; of a way to a page, where it leads."""
+    kept = response.location.encode() if response.status_code == http.SEE_OTHER else response.get_data()
+    answer = {"status": response.status_code, "body": psycopg2.Binary(kept)}
     _FINISH.later({"user_id": actor.user_id, "key": key} | answer)
 
 

@@ -117,12 +117,26 @@ def summary() -> dict:
 
     Times are in milliseconds. Quantiles are interpolated within a bucket of the histogram, and end at its last bound.
     """
-    families = {family.name: family.samples for family in _reading(lambda registry: list(registry.collect()))}
+    families = _families()
     return {
         "database": _pool_summary(families),
         "cache": _cache_summary(families),
         "requests": _request_summary(families.get("ofektom_request_seconds", ())),
     }
+
+
+def latency() -> list[tuple[float, int]]:
+    """(bound in seconds, how many answers took no longer, but longer than the bound before) over all workers."""
+    up_to: dict[float, int] = defaultdict(int)
+    for sample in _families().get("ofektom_request_seconds", ()):
+        if sample.name.endswith("_bucket"):
+            up_to[float(sample.labels["le"])] += int(sample.value)
+    counts = sorted(up_to.items())
+    return [(bound, count - before) for (bound, count), (_, before) in zip(counts, [(0, 0), *counts], strict=False)]
+
+
+def _families() -> dict[str, list[Sample]]:
+    return {family.name: family.samples for family in _reading(lambda registry: list(registry.collect()))}
 
 
 def _reading(read: Callable[[CollectorRegistry], object]):

@@ -37,7 +37,7 @@ _PROBLEM = {
 
 
 def describe(app: Flask) -> dict:
-    """The OpenAPI document of every view of `app`."""
+    """The OpenAPI document of every view of `app` but its pages, which are for people."""
     spec = APISpec("Ofektom", VERSION, "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_schema_name)])
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     spec.components.schema("Problem", _PROBLEM)
@@ -45,7 +45,7 @@ def describe(app: Flask) -> dict:
         spec.components.example(code, {"value": examples.of_problem(problem)})
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         view = getattr(app.view_functions[rule.endpoint], "view", None)
-        if view is not None:
+        if view is not None and not view.page:
             operations = {method.lower(): _operation(app, rule, view) for method in view.methods}
             spec.path(path=_VARIABLE.sub(r"{\2}", rule.rule), operations=operations)
     document = spec.to_dict()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, current_app, g, request
 from marshmallow import Schema, ValidationError, fields
 
-from ofektom import auth, database, http, idempotency, rate_limits
+from ofektom import auth, browsers, database, http, idempotency, rate_limits
 from ofektom.dumping import compiled
 from ofektom.errors import InvalidRequest, Problem, to_response
 from ofektom.examples import NOTHING_MORE, Example
@@ -44,6 +44,7 @@ class View:
     `rate` names the setting that says how often one address may call it.
     `of_caller` is for a GET whose answer depends on nothing but the caller: it is made once for as long as the worker
     remembers them.
+    `page` is for a browser (pages.py): its caller is in a cookie, its body a form of ours.
     `example` is what the documentation's example needs beside what the schemas say.
     """
 
@@ -61,6 +62,7 @@ class View:
     public_for: int | None = None
     of_caller: bool = False
     rate: str | None = None
+    page: bool = False
     example: Example = NOTHING_MORE
 
     def __post_init__(self):
@@ -110,6 +112,8 @@ def _serve(view: View) -> Callable:
         with deadline(current_app.config["REQUEST_DEADLINE_SECONDS"]):
             if view.rate:
                 rate_limits.spend(view.rate)
+            if view.page:
+                browsers.begin()
             auth.require(view.access)
             if view.of_caller and not request.query_string:
                 return http.raw_answer(view.status, _answer_of_caller(view, wanted))
@@ -129,8 +133,11 @@ def _read_arguments(view: View, wanted: set[str]) -> dict:
     arguments = {}
     if "actor" in wanted:
         arguments["actor"] = auth.current_actor()
-    if view.body:
+    if view.page and request.method == "POST":
+        g.body = _read_form(view)
+    elif view.body:
         g.body = http.read_json()
+    if view.body:
         arguments["body"] = load(view.body, g.body)
     values = http.read_query()
     if view.dry_run and values.pop("dry_run", "false") not in ("true", "false"):
@@ -140,6 +147,17 @@ def _read_arguments(view: View, wanted: set[str]) -> dict:
     elif values:
         raise InvalidRequest(fields={name[:40]: ["Unknown parameter."] for name in values})
     return arguments
+
+
+def _read_form(view: View) -> dict:
+    """The fields of a form. Of somebody signed in it must be one that their session was given."""
+    fields = http.read_form()
+    value = fields.pop(browsers.FIELD, "")
+    if view.access != auth.PUBLIC:
+        browsers.take_form(value, auth.current_actor().session_id)
+    if fields and not view.body:
+        raise InvalidRequest(fields=_printable({name: ["Unknown field."] for name in fields}))
+    return fields
 
 
 def load(schema: Schema, data: dict) -> dict:
@@ -176,7 +194,7 @@ def _answer_of_caller(view: View, wanted: set[str]) -> bytes:
 
 @database.verb
 def _only_once(view: View, arguments: dict) -> Response:
-    key = idempotency.read_key()
+    key = browsers.act_key() if view.page else idempotency.read_key()
     actor = auth.current_actor()
     replay = idempotency.begin(actor, key, g.get("body", {}))
     if replay is not None:

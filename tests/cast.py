@@ -6,13 +6,15 @@ import re
 import uuid
 from dataclasses import dataclass
 
+import jwt
 import orjson
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from blueprints.auth.services import create_super_admin
-from ofektom import openapi
+from ofektom import browsers, openapi
 from ofektom.credentials import hash_secret
+from ofektom.errors import Problem
 
 PASSWORD = "a long enough passphrase"
 PIN = "739154"
@@ -25,11 +27,16 @@ def new_phone() -> str:
 
 
 def documented(app: Flask, method: str, path: str) -> set[str]:
-    """The error codes that the OpenAPI document promises for a request, or those of no view at all."""
+    """The error codes that the OpenAPI document promises for a request, or those of no view at all.
+
+    Of a page it promises nothing: that answers with any.
+    """
     try:
         rule, _ = app.url_map.bind("localhost").match(path.partition("?")[0], method, return_rule=True)
     except HTTPException:
         return {"not_found", "method_not_allowed"}
+    if app.view_functions[rule.endpoint].view.page:
+        return set(Problem.by_code)
     template = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
     operation = _paths(app)[template][method.lower()]
     return {code for response in operation["responses"].values() for code in response.get("x-codes", ())}
@@ -39,6 +46,22 @@ def documented(app: Flask, method: str, path: str) -> set[str]:
 def _paths(app: Flask) -> dict:
     with app.app_context():
         return orjson.loads(openapi.encoded(app))["paths"]
+
+
+def as_browser(app: Flask, token: str | None, body: dict | None = None) -> dict:
+    """The options of a request for a page: who asks is in a cookie, and a `body` in a form that the page had."""
+    cookie = {"Cookie": f"{browsers.COOKIE}={token}"} if token else {}
+    asked = {"headers": {"Sec-Fetch-Site": "same-origin"} | cookie}
+    return asked if body is None else asked | {"data": body | {browsers.FIELD: form_of(app, token)}}
+
+
+def form_of(app: Flask, token: str | None) -> str:
+    """What a form has in it that the session of a token was given; nothing for nobody."""
+    if token is None:
+        return ""
+    session_id = jwt.decode(token, options={"verify_signature": False})["sid"]
+    with app.app_context():
+        return browsers.form_for(int(session_id))
 
 
 @dataclass
@@ -69,11 +92,14 @@ class Client:
         sent = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         if method == "POST":
             sent["Idempotency-Key"] = key or uuid.uuid4().hex
-        if not path.startswith(("/api", "/r/", "/health", "/livez", "/readyz", "/metrics", "/docs")):
+        if not path.startswith(("/api", "/r/", "/health", "/livez", "/readyz", "/metrics", "/docs", "/console")):
             path = f"/api/v1{path}"
-        if body is not None:
+        if path.startswith("/console"):
+            options |= as_browser(self.app, self.token, body)
+            sent = options.pop("headers")
+        elif body is not None:
             options["json"] = body
-        answer = self.app.test_client().open(
+        answer = self.app.test_client(use_cookies=False).open(
             path, method=method, headers=sent | (headers or {}), buffered=True, **options
         )
         received = Answer(answer.status_code, answer.get_json(silent=True), dict(answer.headers))

@@ -25,8 +25,9 @@ from sqlalchemy.orm import aliased
 
 from blueprints.arrears.models import Reckoning
 from blueprints.markings.models import Collection
-from blueprints.savings.models import SavingsAccount
-from blueprints.savings.rules import MAX_YEARS, OPEN_STATES, State
+from blueprints.savings.models import Marking, SavingsAccount
+from blueprints.savings.queries import ITS_CUSTOMER
+from blueprints.savings.rules import MAX_YEARS, OPEN_STATES, MarkingStatus, State
 from blueprints.settings.models import Holiday
 from blueprints.users.queries import in_sight
 from ofektom import clock, paging, plain
@@ -149,7 +150,7 @@ def piece(of: Actor, after: int, most: int) -> Select:
 def standing(actor: Actor) -> Select:
     """One row of what is missed and what is due today on all open accounts of the business.
 
-    Reckoned as one looks where there are at most RECKON_LIVE_ROWS of them; else as it was last kept, with its `reckoned_at`,
+    Reckoned live where there are at most RECKON_LIVE_ROWS of them; else as it was last kept, with its `reckoned_at`,
     and null what was not. What was due on another day is not due today. `as_of` is to be null.
     """
     accounts, own = SavingsAccount.__table__, (SavingsAccount.business_id == actor.business_id, IS_OPEN)
@@ -201,18 +202,24 @@ def _shown(account) -> list:
     ]
 
 
-def _looked_at(actor: Actor, filters: tuple[str, ...]) -> Select:
-    """The next of the open accounts, after `after`, among which those of a page are.
+def _open(actor: Actor, query: Select, filters: tuple[str, ...] = ()) -> Select:
+    """Those of the open accounts in `query` among which are all that the actor may see, perhaps of a collector.
 
     The few customers of a collector are looked up first, as an array; else every open account would be.
     """
-    query = select(SavingsAccount.__table__).where(SavingsAccount.business_id == actor.business_id, IS_OPEN)
+    query = query.where(SavingsAccount.business_id == actor.business_id, IS_OPEN)
     if "collector_id" in filters or actor.role != Role.ADMIN:
         customer = aliased(Membership)
         own = select(customer.id).where(in_sight(actor, customer), customer.role == Role.CUSTOMER)
         if "collector_id" in filters:
             own = own.where(customer.parent_id == bindparam("collector_id"))
         query = query.where(SavingsAccount.customer_id == func.any(func.array(own.scalar_subquery())))
+    return query
+
+
+def _looked_at(actor: Actor, filters: tuple[str, ...]) -> Select:
+    """The next of them, after `after`, to find those of a page in."""
+    query = _open(actor, select(SavingsAccount.__table__), filters)
     if "after" in filters:
         query = query.where(SavingsAccount.id > bindparam("after"))
     return query.order_by(SavingsAccount.id).limit(bindparam("looked_at", type_=Integer))
@@ -281,3 +288,36 @@ def dormant(actor: Actor, **wanted) -> dict:
     What counts is the day of the collection that was recorded last and not taken back. Pages are as those of arrears.
     """
     return _one_page(_dormant, actor, **wanted)
+
+
+@plain.prepared
+def _progress(actor: Actor) -> Select:
+    day, owing, collector = asked(actor), unpaid(), aliased(Membership)
+    own = and_(Marking.business_id == SavingsAccount.business_id, Marking.account_id == SavingsAccount.id)
+    paid = (
+        select(Marking.id).where(own, Marking.slot_date == day.c.day, Marking.status != MarkingStatus.REVERSED).exists()
+    )
+    behind, due = owing.c.missed > 0, owing.c.due > 0
+    sums = select(
+        Membership.parent_id.label("collector_id"),
+        func.count().label("accounts"),
+        func.count().filter(paid).label("paid"),
+        func.count().filter(due).label("due"),
+        cast(func.sum(owing.c.amount_due), BigInteger).label("amount_due"),
+        func.count().filter(behind).label("missed"),
+        cast(func.sum(owing.c.amount_missed), BigInteger).label("amount_missed"),
+    )
+    sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).join(day, true()).join(owing, true())
+    sums = (
+        _open(actor, sums.select_from(sources)).where(in_sight(actor)).group_by(Membership.parent_id).subquery("sums")
+    )
+    who = and_(collector.business_id == actor.business_id, collector.id == sums.c.collector_id)
+    query = select(sums, collector.full_name.label("collector_name"), collector.role).join(collector, who)
+    return query.order_by(collector.full_name, collector.id)
+
+
+def progress(actor: Actor) -> list[dict]:
+    """How far each collector in sight is today: of their open accounts those whose slot of today is `paid` or `due`,
+    and those with `missed` ones; by name. Amounts in minor units.
+    """
+    return _progress(actor, as_of=None)

@@ -65,6 +65,14 @@ def member(actor: Actor, member_id: int) -> dict:
     return only_row(select(*CARD).where(in_sight(actor), Membership.id == member_id))
 
 
+def names(actor: Actor, member_ids: set[int]) -> dict[int, str]:
+    """The names of those of the members who are in the actor's sight."""
+    query = select(Membership.id, Membership.full_name).where(
+        in_sight(actor), Membership.id == func.any(list(member_ids))
+    )
+    return dict(db.session.execute(query).all())
+
+
 def lock_member(business_id: int, member_id: int, *, sight: ColumnElement[bool] | None = None) -> Membership:
     """The membership, locked for update and read afresh; raises NotFound."""
     query: Select = select(Membership).where(Membership.business_id == business_id, Membership.id == member_id)

@@ -160,3 +160,14 @@ def test_without_any_instance_the_answer_is_still_json(tmp_path, method):
             answer = ask(port, "/api/v1/savings", method, body=b"{}")
             assert_problem(answer, 503, "unavailable")
             assert answer.headers["Retry-After"] == "2"
+
+
+@pytest.mark.parametrize(("path", "method"), [("/console", "GET"), ("/console/session", "POST")])
+def test_without_any_instance_people_are_told_by_a_page(tmp_path, path, method):
+    port = free_port()
+    with nginx(tmp_path, port, [free_port() for _ in range(3)]):
+        answer = ask(port, path, method, body=b"x=1")
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "2")
+    assert b"<h1>The service cannot answer just now; try again</h1>" in answer.body
+    assert answer.headers["X-Request-ID"].encode() in answer.body

@@ -72,6 +72,25 @@ def test_a_rate_is_that_of_the_real_address(site):
     assert logins(PROXY, ["203.0.113.99"] * 6) == [200] * 5 + [429]
 
 
+def test_signing_in_at_the_console_has_the_same_rate_and_its_pages_have_not(site):
+    answers = [ask(site.port, "/console/session", "POST", client="127.0.0.13") for _ in range(6)]
+    assert [answer.status for answer in answers] == [200] * 5 + [429]
+    assert ask(site.port, LOGIN, "POST", client="127.0.0.13").status == 429
+    assert {ask(site.port, "/console/sign-in", client="127.0.0.13").status for _ in range(8)} == {200}
+    refused = answers[-1]
+    assert (refused.headers["Content-Type"], refused.headers["Retry-After"]) == ("text/html; charset=utf-8", "12")
+    assert (refused.headers["Cache-Control"], b"<h1>Too many requests" in refused.body) == ("no-store", True)
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/", "/console/cash", "/console/session"])
+def test_no_page_of_the_console_is_kept_whatever_it_says(site, path):
+    """Pages have their own way past the cache; what they load may be kept."""
+    public = "?Cache-Control=public&X-Accel-Expires=60"
+    assert [ask(site.port, path + public).headers["X-Cache-Status"] for _ in range(2)] == ["BYPASS", "BYPASS"]
+    asset = f"/console/assets/1{path}{public}"
+    assert [ask(site.port, asset).headers["X-Cache-Status"] for _ in range(2)] == ["MISS", "HIT"]
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -91,11 +91,11 @@ class Service:
 
 
 def everything_to_get(world: World) -> list[Get]:
-    """All that everybody may ask for, and what they are refused: every GET of the application."""
+    """All that everybody may ask for, and what they are refused: every GET of the API."""
     people, gets = personas(world), {}
     for name, function in sorted(world.app.view_functions.items()):
         view = getattr(function, "view", None)
-        if view is None or view.methods != ("GET",) or name in MOMENTARY:
+        if view is None or view.page or view.methods != ("GET",) or name in MOMENTARY:
             continue
         for cell in cells(world, people, endpoint_of(world.app, name)):
             foreign = cell.about.startswith("other tenant") and cell.persona.name in ("customer", "agent")

@@ -4,7 +4,9 @@ from urllib.parse import quote
 
 import pytest
 
+from ofektom.browsers import FIELD
 from ofektom.errors import Problem
+from ofektom.http import FORM
 from ofektom.schemas import Secret, Whole
 from tests.cast import new_phone
 from tests.hostile.asking import (
@@ -19,7 +21,7 @@ from tests.hostile.asking import (
     writable,
 )
 from tests.hostile.values import BROKEN, PATH_VALUES, query_values_for, values_for
-from tests.isolation.expectations import EXPECTED
+from tests.isolation.expectations import EXPECTED, PUBLIC
 
 TOO_MANY = 429
 MOST_REPORTED = 60
@@ -61,6 +63,23 @@ def spoil_query(adversary: Adversary, good: Good) -> None:
                 wrong.append(f"{label} was accepted")
 
 
+def spoil_form(adversary: Adversary, world, good: Good) -> None:
+    """Each field of a form with each value, and the one that shows that the form is ours."""
+    signed = {FIELD: "text"} if good.endpoint.expected.roles != PUBLIC else {}
+    kinds = {where[0]: kind_of(item) for where, item in writable(good.endpoint.view.body)} | signed
+    for name, kind in kinds.items():
+        others = "&".join(f"{key}={quote(str(value))}" for key, value in good.form.items() if key != name)
+        for raw in query_values_for(kind):
+            body = f"{others}&{name}={quote(raw, safe='')}".encode()
+            label = f"{name} = {raw[:60]!r}"
+            status = adversary.send_raw(good, label, body, content_type=FORM)
+            if status == TOO_MANY:
+                forget_guesses(world)
+                status = adversary.send_raw(good, label, body, content_type=FORM)
+            if status < 400 and (b"\0" in raw or name == FIELD):
+                adversary.tally.wrong.append(f"{label} was accepted")
+
+
 def add_parameters(adversary: Adversary, good: Good) -> None:
     """Parameters that the endpoint does not know, or that are there twice."""
     for query in UNKNOWN:
@@ -87,7 +106,9 @@ def spoil_path(adversary: Adversary, good: Good) -> None:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_no_value_breaks_anything(world, people, adversary, tally, name):
     good = good_request(world, people, name)
-    if good.endpoint.view.body:
+    if good.endpoint.view.page and good.endpoint.view.body:
+        spoil_form(adversary, world, good)
+    elif good.endpoint.view.body:
         spoil_body(adversary, world, good)
     spoil_query(adversary, good)
     add_parameters(adversary, good)

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from ofektom.browsers import COOKIE
 from tests.hostile.asking import Good, good_request
 from tests.hostile.values import HEADER_VALUES
 from tests.isolation.expectations import EXPECTED, OPERATOR, PUBLIC
@@ -28,6 +29,9 @@ AUTHORIZATIONS += [
     "Bearer {token},{token}",
 ]
 AUTHORIZATIONS += ["Digest {token}", "{token}", "Bearer\t{token}", "Bearer Bearer {token}"]
+# What a page's cookie may be instead of a whole token; a token alone is what it should be.
+COOKIES = [f"{COOKIE}={value}" for value in AUTHORIZATIONS if value != "{token}"]
+COOKIES += [f"{COOKIE}", f"{COOKIE}=", f"{COOKIE}x={{token}}", f"__Host-{COOKIE}={{token}}", "\u00ff", "=", ";;"]
 
 
 def with_header(name: str, value: str) -> dict:
@@ -43,7 +47,8 @@ def send(adversary, good: Good, name: str, value: str, **request) -> int:
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_only_visible_ascii_is_a_key(app, world, people, adversary, tally, name):
-    if not app.view_functions[name].view.idempotent:
+    view = app.view_functions[name].view
+    if view.page or not view.idempotent:
         return
     good = good_request(world, people, name)
     for value in HEADER_VALUES:
@@ -56,9 +61,10 @@ def test_only_visible_ascii_is_a_key(app, world, people, adversary, tally, name)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_nothing_but_a_whole_token_lets_in(world, people, adversary, tally, name):
     good = good_request(world, people, name)
-    for value in AUTHORIZATIONS:
+    header, values = ("Cookie", COOKIES) if good.endpoint.view.page else ("Authorization", AUTHORIZATIONS)
+    for value in values:
         value = value.replace("{token}", good.cell.persona.client.token or "")
-        status = send(adversary, good, "Authorization", value, query_string=good.cell.query)
+        status = send(adversary, good, header, value, query_string=good.cell.query)
         if status != 401 and good.endpoint.expected.roles not in (PUBLIC, OPERATOR):
             tally.wrong.append(f"{value[:60]!r}: {status}")
     assert not tally.wrong, "\n".join(tally.wrong)

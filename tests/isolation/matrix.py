@@ -13,6 +13,7 @@ from flask import Flask
 
 from ofektom.auth import OPERATOR, PUBLIC, SIGNED_IN
 from ofektom.views import View
+from tests.cast import as_browser
 from tests.isolation.expectations import EXPECTED
 from tests.isolation.expecting import NOT_FOUND, NOTHING, Asked, Expected, Reference
 from tests.isolation.people import Persona
@@ -175,12 +176,20 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
 
 def ask(world: World, endpoint: Endpoint, cell: Cell):
     """Send the cell's request."""
-    headers = {"Idempotency-Key": uuid.uuid4().hex} | endpoint.expected.headers(world)
-    if cell.persona.client.token:
-        headers["Authorization"] = f"Bearer {cell.persona.client.token}"
+    headers, token = {"Idempotency-Key": uuid.uuid4().hex} | endpoint.expected.headers(world), cell.persona.client.token
     [method] = endpoint.view.methods
     client = cell.persona.client.app.test_client(use_cookies=False)
-    return client.open(cell.path, method=method, headers=headers, query_string=cell.query, json=cell.body)
+    request = {"path": cell.path, "method": method, "query_string": cell.query}
+    if endpoint.view.page:
+        return client.open(**request, **as_browser(client.application, token, sent_to(endpoint, cell)))
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return client.open(**request, headers=headers, json=cell.body)
+
+
+def sent_to(endpoint: Endpoint, cell: Cell) -> dict | None:
+    """The fields of the form that a cell sends to a page, if it sends one."""
+    return (cell.body or {}) if "POST" in endpoint.view.methods else None
 
 
 def check(world: World, endpoint: Endpoint, cell: Cell, kept: Kept, findings: Findings) -> None:
