@@ -7,7 +7,7 @@ UV := uv==0.13.9
 ALONE := tests/faults
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test lint conf screenshots replay-image replay-machine restore-drill requirements clean
+.PHONY: help run cluster flask test lint conf screenshots replay-image replay-machine restore-drill growth memory requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -37,6 +37,14 @@ conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 screenshots: $(INSTALLED) ## Take a picture of every page of the console, on desk and phone, by day and by night, into .local/screenshots
 	@local/servers.sh redis-server chromium chromium-driver
 	@SCREENSHOTS=.local/screenshots $(BIN)/python -m pytest tests/browser/test_pages.py
+
+growth: $(INSTALLED) ## Measure reads and marking at several sizes; ARGS="--sizes 1000,100000"
+	@local/servers.sh redis-server
+	@$(BIN)/python -m bench.growth $(ARGS)
+
+memory: $(INSTALLED) ## Measure what workers keep in memory under load; ARGS="--requests 20000"
+	@local/servers.sh redis-server
+	@$(BIN)/python -m bench.memory $(ARGS)
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql
