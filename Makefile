@@ -5,9 +5,11 @@ INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
 # Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
 ALONE := tests/faults
+# What runs in production.
+SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test lint conf screenshots replay-image replay-machine restore-drill growth memory requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf screenshots replay-image replay-machine restore-drill growth memory faults sabotage requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -27,9 +29,30 @@ test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
+fuzz: $(INSTALLED) ## Have schemathesis send N requests of everybody, 24000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.fuzz $(if $(N),--requests $(N)) $(if $(SEED),--seed $(SEED))
+
+model: $(INSTALLED) ## Play N sequences of acts against books kept by hand, 1000 by default; SEED=7 repeats a run
+	@local/servers.sh redis-server
+	@$(BIN)/python -m tests.model $(if $(N),--sequences $(N)) $(if $(SEED),--seed $(SEED))
+
+parsers: $(INSTALLED) ## Try N examples on each parser of what comes from outside, 20000 by default
+	@local/servers.sh redis-server
+	@PARSER_EXAMPLES=$(or $(N),20000) $(BIN)/python -m pytest tests/hostile/test_parsers.py
+
 lint: $(INSTALLED) ## Check style and formatting
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+
+security: $(INSTALLED) ## Look for what is unsafe in the code, and for known vulnerabilities in what is pinned
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive $(SHIPPED)
+	@$(BIN)/ruff check --select S .
+	@$(BIN)/python -m local.audit
+
+sbom: $(INSTALLED) ## Write what the service is made of, as CycloneDX, to .local/sbom.cdx.json
+	@mkdir -p .local
+	@$(BIN)/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --no-validate --output-file .local/sbom.cdx.json
 
 conf: $(INSTALLED) ## Make conf/nginx.conf of its template and conf/nginx.env
 	@$(BIN)/python -m local.nginx
@@ -49,6 +72,14 @@ memory: $(INSTALLED) ## Measure what workers keep in memory under load; ARGS="--
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql
 	@$(BIN)/python -m bench.restore_drill $(ARGS)
+
+faults: $(INSTALLED) ## Harm the service over and over and count what is lost; N=20 ARGS="--seed 7" for the long run
+	@local/servers.sh redis-server nginx postgresql
+	@$(BIN)/python -m bench.faults -n $(or $(N),1) $(ARGS)
+
+sabotage: $(INSTALLED) ## Make lines of the source wrong, one at a time, and see that a test notices each
+	@local/servers.sh redis-server nginx postgresql
+	@$(BIN)/python -m bench.sabotage $(ARGS)
 
 replay-image: $(INSTALLED) ## Follow deploy/Dockerfile in a clean Debian and serve from what it makes; as root, some minutes
 	@local/servers.sh debootstrap redis-server postgresql

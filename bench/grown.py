@@ -98,7 +98,7 @@ def _fill(url: str, size: Size) -> float:
         flask_migrate.upgrade(str(MIGRATIONS))
         with db.engine.begin() as connection:
             connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
-            populate(connection, size, sealed=True)
+            populate(connection, size)
         with _alone() as connection:
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql("VACUUM ANALYZE")

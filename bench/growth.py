@@ -5,7 +5,8 @@
 
 Each size has a PostgreSQL of its own, filled as fast as it can (--keep FOLDER keeps it for the next run) and then
 measured on durable commits: latencies of single requests to the service as in production, the time PostgreSQL spent on
-each by its own log, and the plans of its statements. A million accounts take some hours and 60 to 70 GB: see the docs.
+each by its own log, and the plans of its statements. With 30 markings an account is some 100 kB on the disk, and as
+much again while it is filled: a million accounts with --days 10 take about 35 GB, and 70 for a while.
 """
 
 import argparse
@@ -172,16 +173,16 @@ def command(app: Flask, *arguments: str) -> dict:
     return {"seconds": round(time.monotonic() - began, 1), "said": said.stdout[-300:], "status": said.exit_code}
 
 
-def run(place: Path, accounts: int) -> dict:
+def run(place: Path, accounts: int, days: int) -> dict:
     """All figures of one size."""
-    size = Size(businesses=1, accounts=accounts, days=30)
+    size = Size(businesses=1, accounts=accounts, days=days)
     with ExitStack() as stack:
         url, seconds = stack.enter_context(filled(place, size))
         app = application(url)
         with app.app_context():
             disk = db.session.scalar(text("SELECT pg_database_size(current_database())"))
             db.session.remove()
-        result = {"accounts": accounts, "fill_seconds": round(seconds), "gigabytes": round(disk / 1e9, 2)}
+        result = {"accounts": accounts, "days": days, "fill_seconds": round(seconds), "gigabytes": round(disk / 1e9, 2)}
         result["reckon"] = command(app, "reckon", "--business", "1", "--json")
         members = {ADMIN: 1, AGENT: size.member_id(1), CUSTOMER: size.member_id(size.staff + 1)}
         given = tokens(app, list(members.values()))
@@ -234,6 +235,7 @@ def main() -> None:
     """Measure the sizes that are asked for, beside those that were measured before, and write all down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,100000,1000000", help="accounts, parted by commas")
+    parser.add_argument("--days", type=int, default=30, help="markings of each account, and its collectors' days")
     parser.add_argument("--keep", type=Path, help="keep the databases here, and use those that are here")
     parser.add_argument("--table", action="store_true", help="only write the table anew")
     arguments = parser.parse_args()
@@ -241,7 +243,7 @@ def main() -> None:
     with ExitStack() as stack:
         place = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ofektom-growth-")))
         for accounts in [] if arguments.table else map(int, arguments.sizes.split(",")):
-            results[str(accounts)] = run(place / str(accounts), accounts)
+            results[str(accounts)] = run(place / str(accounts), accounts, arguments.days)
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     before, _, rest = DOCUMENT.read_text().partition(MARKS[0])

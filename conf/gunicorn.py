@@ -13,7 +13,7 @@ import gevent
 
 STOPS = {signal.SIGTERM, signal.SIGQUIT}
 
-bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
+bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"  # noqa: S104 - nginx or Heroku is in front
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 worker_class = "ofektom.worker.Worker"
 # Requests a worker holds at once. Most of them wait, for the database's pool is far smaller.

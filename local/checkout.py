@@ -95,9 +95,9 @@ def people(environment: dict[str, str]) -> list[dict]:
     """Who can log in: made on an empty database, and remembered for the later runs on the same one."""
     file = STATE / "credentials.json"
     database = hashlib.sha256(environment["DATABASE_URL"].encode()).hexdigest()
-    created = json.loads(_flask(environment, "sample-data").strip().splitlines()[-1])
-    if created:
-        _write_private(file, json.dumps({"database": database} | created, indent=2) + "\n")
+    created = json.loads(_flask(environment, "sample-data", "--json"))
+    if created["business"]:
+        _write_private(file, json.dumps({"database": database, "people": created["people"]}, indent=2) + "\n")
         return created["people"]
     kept = json.loads(file.read_text()) if file.exists() else {}
     return kept["people"] if kept.get("database") == database else []

@@ -38,7 +38,7 @@ _READ = plain.Statement(f"""
          WHERE m.user_id = u.id AND m.status IN ('active', 'invited')) AS businesses,
         (SELECT coalesce(json_agg(m.business_id), '[]') FROM memberships m WHERE m.user_id = u.id) AS all_ids
     FROM users u LEFT JOIN sessions s ON s.id = %(session_id)s AND s.user_id = u.id WHERE u.id = %(user_id)s
-""")
+""")  # noqa: S608 - made of our own SQL
 
 
 class Claims(NamedTuple):

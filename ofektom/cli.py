@@ -1,4 +1,4 @@
-"""Commands: those of the kernel, and the `commands` group that a slice may bring."""
+"""Commands: those of the kernel, and the `COMMANDS` that a slice may bring. How they report is in `reporting.py`."""
 
 import click
 from flask import Flask, current_app
@@ -15,6 +15,7 @@ from ofektom import (
     freshness,
     idempotency,
     pool,
+    reporting,
     scaffolding,
     sms,
 )
@@ -25,42 +26,60 @@ from ofektom.extensions import db
 from ofektom.identity import Business
 
 
-@click.command("seal-audit")
+@click.command("seal-audit", short_help="Seal new audit rows into the hash chains.")
+@reporting.reports("sealed {sealed} audit rows".format_map)
 @with_appcontext
-def seal_audit() -> None:
+def seal_audit() -> dict:
     """Seal the audit rows written since the last time into each business's hash chain."""
-    seal = database.verb(audit.seal)
-    sealed = 0
-    for business_id in [audit.PLATFORM, *db.session.scalars(select(Business.id).order_by(Business.id)).all()]:
-        while count := seal(business_id):
-            sealed += count
-    click.echo(f"sealed {sealed} audit rows")
+    seal, sealed = database.verb(audit.seal), 0
+    chains = [audit.PLATFORM, *db.session.scalars(select(Business.id).order_by(Business.id)).all()]
+    with reporting.progress(len(chains), "sealing") as advance:
+        for business_id in chains:
+            while count := seal(business_id):
+                sealed += count
+            advance()
+    return {"sealed": sealed}
 
 
-@click.command("tidy")
+_TIDIED = (
+    "deleted {idempotency_keys} idempotency keys, {guess_budgets} guess budgets, {changed_facts} notes of changed facts"
+    " and {deliveries} deliveries and reports of them"
+)
+
+
+@click.command("tidy", short_help="Delete what is past its time.")
+@reporting.reports(_TIDIED.format_map)
 @with_appcontext
-def tidy() -> None:
+def tidy() -> dict:
     """Delete idempotency keys, guess budgets, notes of changed facts and ended deliveries that are past their time."""
-    keys = database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])
-    budgets, changes = credentials.forget_guesses(), database.verb(freshness.forget)()
-    ended = database.verb(deliveries.forget)() + database.verb(sms.forget_reports)(deliveries.KEPT_DAYS)
-    click.echo(
-        f"deleted {keys} idempotency keys, {budgets} guess budgets, {changes} notes of changed facts and {ended}"
-        " deliveries and reports of them"
-    )
+    steps = [
+        ("idempotency_keys", lambda: database.verb(idempotency.forget)(current_app.config["IDEMPOTENCY_DAYS"])),
+        ("guess_budgets", credentials.forget_guesses),
+        ("changed_facts", database.verb(freshness.forget)),
+        ("deliveries", database.verb(deliveries.forget)),
+        ("deliveries", lambda: database.verb(sms.forget_reports)(deliveries.KEPT_DAYS)),
+    ]
+    deleted = dict.fromkeys([name for name, _ in steps], 0)
+    with reporting.progress(len(steps), "tidying") as advance:
+        for name, forget in steps:
+            deleted[name] += forget()
+            advance()
+    return deleted
 
 
-@click.command("role-parameters")
-def role_parameters() -> None:
+@click.command("role-parameters", short_help="Print SQL that prepares the role for PgBouncer.")
+@reporting.reports(lambda found: "\n".join(found["statements"]))
+def role_parameters() -> dict:
     """Print the statements that give the database role, for use behind PgBouncer, the parameters of the settings."""
-    click.echo("\n".join(pool.role_parameters(load_settings())))
+    return {"statements": pool.role_parameters(load_settings())}
 
 
-@click.command("flush-cache")
+@click.command("flush-cache", short_help="Empty the cache, after a restore.")
+@reporting.reports("forgot {forgotten} keys".format_map)
 @with_appcontext
-def flush_cache() -> None:
+def flush_cache() -> dict:
     """Forget everything of this service in Redis: after the database was restored to an earlier point."""
-    click.echo(f"forgot {get_cache().flush_db()} keys")
+    return {"forgotten": get_cache().flush_db()}
 
 
 def init_app(app: Flask) -> None:

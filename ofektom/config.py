@@ -81,6 +81,7 @@ class Settings:
     login_rate: str
     access_token_minutes: int
     refresh_token_days: int
+    session_days: int
     redis_url: str
     redis_password: str
     redis_tls_verify: bool
@@ -160,6 +161,7 @@ def _read(env: Env) -> dict:
         "login_rate": env.str("LOGIN_RATE", "5/minute"),
         "access_token_minutes": env.int("ACCESS_TOKEN_MINUTES", 15),
         "refresh_token_days": env.int("REFRESH_TOKEN_DAYS", 30),
+        "session_days": env.int("SESSION_DAYS", 90),
         "redis_url": _redis_url(env),
         "redis_password": env.str("REDIS_PASSWORD", ""),
         "redis_tls_verify": env.bool("REDIS_TLS_VERIFY", True),

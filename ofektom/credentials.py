@@ -8,6 +8,7 @@ import itertools
 import math
 import re
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NoReturn
 
@@ -23,10 +24,15 @@ from ofektom.database import verb
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from ofektom.green import off_the_hub
+from ofektom.logs import security_log
 from ofektom.plain import Statement
 
 PIN_DIGITS = 6
 PASSWORD_CHARACTERS = 12
+# Below so many guesses by who knows lists of passwords, names, keyboards and dates a password is refused; and only the
+# beginning of a long one is looked at, for the time it takes grows faster than its length.
+FEWEST_GUESSES = 10**8
+CHARACTERS_LOOKED_AT = 40
 FREE_FAILURES = 5
 FAILURES_A_DAY = 20
 FIRST_LOCK = timedelta(minutes=1)
@@ -40,7 +46,8 @@ class WeakPin(Problem):
 
 
 class WeakPassword(Problem):
-    code, status, title = "auth.weak_password", 422, "Choose a password of at least 12 different enough characters"
+    code, status = "auth.weak_password", 422
+    title = "Choose a password of at least 12 characters that is not easily guessed: no known one, name, run or date"
 
 
 class TooManyGuesses(Problem):
@@ -65,18 +72,28 @@ def _is_date(pin: str) -> bool:
     return year or day_first or year_first
 
 
-def check_password(password: str) -> None:
-    """Raise WeakPassword for fewer than 12 characters or fewer than 5 different ones."""
-    if len(password) < PASSWORD_CHARACTERS or len(set(password)) < 5:
+def check_password(password: str, words: Sequence[str] = ()) -> None:
+    """Raise WeakPassword for fewer than 12 characters, or for what somebody who knows `words` would soon guess."""
+    if len(password) < PASSWORD_CHARACTERS or off_the_hub(_guesses, password, words) < FEWEST_GUESSES:
         raise WeakPassword
 
 
-def check_secret(secret: str, *, needs_password: bool) -> str:
-    """Check a new secret and return its kind: "password", or "pin" where one is allowed and it is all digits."""
+def _guesses(password: str, words: Sequence[str]) -> float:
+    """How many guesses a password takes: of the 30 000 most used ones, of English, names, keyboards, dates, `words`."""
+    from zxcvbn import zxcvbn  # 15 MB, which a worker has no need of before somebody chooses a password
+
+    return zxcvbn(password[:CHARACTERS_LOOKED_AT], user_inputs=list(words))["guesses"]
+
+
+def check_secret(secret: str, *, needs_password: bool, words: Sequence[str] = ()) -> str:
+    """Check a new secret and return its kind: "password", or "pin" where one is allowed and it is all digits.
+
+    A password must not be made of `words`: of the person, or of what this service is for.
+    """
     if not needs_password and len(secret) < PASSWORD_CHARACTERS:
         check_pin(secret)
         return "pin"
-    check_password(secret)
+    check_password(secret, words)
     return "password"
 
 
@@ -88,8 +105,13 @@ def hash_secret(secret: str) -> str:
 def verify_secret(secret: str, hashed: str | None) -> bool:
     """Whether `secret` is the one behind `hashed`. Takes as long when there is none (`hashed` None)."""
     hasher = _hasher()
+    return off_the_hub(_fits, hasher, hashed or _hash_of_nothing(hasher), _pepper(secret)) and hashed is not None
+
+
+def _fits(hasher: PasswordHasher, hashed: str, peppered: bytes) -> bool:
+    """Caught here, in the thread: what leaves a thread of gevent's pool is printed with its traceback."""
     try:
-        return off_the_hub(hasher.verify, hashed or _hash_of_nothing(hasher), _pepper(secret)) and hashed is not None
+        return hasher.verify(hashed, peppered)
     except (VerificationError, InvalidHashError):
         return False
 
@@ -175,7 +197,7 @@ def spending(subject: str) -> str:
           AND %(most)s::bigint > (SELECT count(*) FROM unnest(g.recent) t
                                   WHERE t > EXCLUDED.recent[1] - %(a_day)s::interval)
         RETURNING subject
-    """
+    """  # noqa: S608 - made of our own SQL
 
 
 def guess_limits() -> dict:
@@ -200,6 +222,7 @@ def spend_guess(subject: str) -> None:
 
 def refuse_guess(subject: str) -> NoReturn:
     """Raise TooManyGuesses, with the time until the next one."""
+    security_log.warning("no guess left", extra={"subject": subject})
     budget, now = db.session.get(GuessBudget, subject), clock.read_now()
     oldest = budget.recent[-FAILURES_A_DAY:][0]
     free_at = max(budget.locked_until or now, oldest + A_DAY if len(budget.recent) >= FAILURES_A_DAY else now)
@@ -220,10 +243,16 @@ def refund_guess(subject: str) -> None:
     _REFUND.run({"subject": subject})
 
 
+def note_wrong_guess(subject: str) -> None:
+    """Tell who watches that somebody has guessed wrong at `subject`; never what was guessed."""
+    security_log.warning("a wrong guess", extra={"subject": subject})
+
+
 def prove(subject: str, secret: str, hashed: str | None) -> bool:
     """Whether `secret` is the one behind `hashed`, at the cost of a guess when it is not. Raises TooManyGuesses."""
     spend_guess(subject)
     if not verify_secret(secret, hashed):
+        note_wrong_guess(subject)
         return False
     refund_guess(subject)
     return True

@@ -114,7 +114,7 @@ def verb(function: Callable) -> Callable:
                     raise errors.as_problem(error) from error
                 metrics.transaction_retried()
                 log.warning("transaction retried", extra={"attempt": attempt, "verb": function.__qualname__})
-                time.sleep(random.uniform(0, 0.02 * attempt))
+                time.sleep(random.uniform(0, 0.02 * attempt))  # noqa: S311 - a pause, no secret
                 attempt += 1
 
     return run

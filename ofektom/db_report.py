@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import click
-import orjson
 from flask.cli import with_appcontext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from ofektom.extensions import db
+from ofektom.reporting import reports
 
 LONGEST_STATEMENT = 110
 NOT_PRELOADED = "55000"  # object not in prerequisite state
@@ -165,10 +165,9 @@ def _size(count: int) -> str:
     return f"{count} TB"
 
 
-@click.command("db-report")
-@click.option("--json", "as_json", is_flag=True, help="one JSON object instead of columns")
+@click.command("db-report", short_help="Show what slows the database down.")
+@reports(as_text)
 @with_appcontext
-def db_report(as_json: bool) -> None:
+def db_report() -> dict:
     """Show slow statements, indexes and their use, dead rows, buffer hits and connections of the database."""
-    found = report()
-    click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() if as_json else as_text(found))
+    return report()

@@ -213,7 +213,7 @@ def pause_after(attempts: int, asked_for: float | None = None) -> float:
     What the other side `asked_for` is heeded, up to the longest pause.
     """
     pause = min(FIRST_PAUSE_SECONDS * 2 ** (attempts - 1), LONGEST_PAUSE_SECONDS)
-    return max(pause * random.uniform(0.75, 1.25), min(asked_for or 0, LONGEST_PAUSE_SECONDS))
+    return max(pause * random.uniform(0.75, 1.25), min(asked_for or 0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - a pause, no secret
 
 
 _DEAD = Statement(

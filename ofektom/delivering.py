@@ -15,7 +15,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
-from ofektom import deliveries, discovery, outbox
+from ofektom import deliveries, discovery, outbox, reporting
 from ofektom.deliveries import Later, Never, Outcome
 
 log = logging.getLogger(__name__)
@@ -69,13 +69,27 @@ def _send(claimed: dict, send: Sender) -> Outcome:
         return Later(f"a mistake of ours: {type(error).__name__}")
 
 
-def deliver_all() -> None:
-    """Pass on and send everything that is due now."""
+def deliver_all(advance: Callable[[], None] = lambda: None) -> dict[str, int]:
+    """Pass on and send everything that is due now; returns how often it was tried, by channel."""
     while pass_on():
         pass
+    tried = dict.fromkeys(senders(), 0)
     for channel, send in senders().items():
         while deliver_one(channel, send):
-            pass
+            tried[channel] += 1
+            advance()
+    return tried
+
+
+def _deliver_once() -> dict:
+    while pass_on():
+        pass
+    with reporting.progress(sum(deliveries.waiting().values()), "delivering") as advance:
+        return {"tried": deliver_all(advance)}
+
+
+def _say_tried(found: dict) -> str:
+    return " ".join(f"{channel}: {count} tried" for channel, count in found["tried"].items())
 
 
 def _work(app: Flask, stop: threading.Event, step: Callable[[], bool], idle: float = IDLE_SECONDS) -> None:
@@ -89,14 +103,14 @@ def _work(app: Flask, stop: threading.Event, step: Callable[[], bool], idle: flo
         stop.wait(pause)
 
 
-@click.command("deliver")
+@click.command("deliver", short_help="Send SMS, e-mail and webhooks, on and on.")
 @click.option("--once", is_flag=True, help="Send what is due and end, instead of going on until told to stop.")
+@reporting.reports(_say_tried)
 @with_appcontext
-def deliver(once: bool) -> None:
+def deliver(once: bool) -> dict | None:
     """Tell people and programs what happened: by SMS, e-mail, in the application and by webhook."""
     if once:
-        deliver_all()
-        return
+        return _deliver_once()
     app, stop = current_app._get_current_object(), threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
@@ -109,18 +123,26 @@ def deliver(once: bool) -> None:
     for thread in threads:
         thread.join()  # each ends what it has begun, which takes no longer than a call may
     log.info("stopped")
+    return None
 
 
-@click.command("deliveries")
+def _say_deliveries(found: dict) -> str:
+    if "tried_again" in found:
+        return f"{found['tried_again']} deliveries are tried anew"
+    lines = [" ".join(f"{channel}: {rows} waiting" for channel, rows in found["waiting"].items()) or "all sent"]
+    for row in found["given_up"]:
+        ended, name = row["ended_at"].isoformat(timespec="seconds"), f"business {row['business_id']}, {row['id']}"
+        lines.append(f"{ended} {row['channel']} {row['topic']} ({name}): {row['error']}, {row['attempts']} attempts")
+    return "\n".join(lines)
+
+
+@click.command("deliveries", short_help="Show what waits to be sent or was given up.")
 @click.option("--again", multiple=True, metavar="CHANNEL", help="Try what was given up on this channel anew.")
 @click.option("--hours", default=24, show_default=True, help="How far back --again goes.")
+@reporting.reports(_say_deliveries)
 @with_appcontext
-def show_deliveries(again: tuple[str, ...], hours: int) -> None:
+def show_deliveries(again: tuple[str, ...], hours: int) -> dict:
     """Show how much waits to be sent and what was given up last, or try the latter anew."""
     if again:
-        click.echo(f"{deliveries.try_again(list(again), timedelta(hours=hours))} deliveries are tried anew")
-        return
-    click.echo(" ".join(f"{channel}: {rows} waiting" for channel, rows in deliveries.waiting().items()) or "all sent")
-    for row in deliveries.dead(50):
-        ended, name = row["ended_at"].isoformat(timespec="seconds"), f"business {row['business_id']}, {row['id']}"
-        click.echo(f"{ended} {row['channel']} {row['topic']} ({name}): {row['error']}, {row['attempts']} attempts")
+        return {"tried_again": deliveries.try_again(list(again), timedelta(hours=hours))}
+    return {"waiting": deliveries.waiting(), "given_up": deliveries.dead(50)}

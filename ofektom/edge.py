@@ -15,10 +15,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ofektom import logs, metrics
 from ofektom.http import IdConverter
 
+# What is no page loads nothing, is shown in no frame and tells nobody where its reader came from. A page says more.
+_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 # What a request made within a context of the application, as a command makes it, would inherit from the one before.
-_OF_A_REQUEST = ("actor", "by_cookie", "caller", "body", "form", "rehearsing", "response_place")
+_OF_A_REQUEST = ("actor", "by_cookie", "caller", "body", "form", "refused", "rehearsing", "response_place")
 
 
 class _NoSessions(SessionInterface):
@@ -61,10 +63,14 @@ class Service(Flask):
         headers.add("X-Request-ID", g.request_id)
         headers.add("X-Content-Type-Options", "nosniff")
         headers.setdefault("Cache-Control", "no-store")
+        headers.setdefault("Content-Security-Policy", _NO_PAGE)
+        headers.setdefault("Referrer-Policy", "no-referrer")
         seconds, status, method = time.perf_counter() - g.started, response.status_code, request.method
         metrics.observe(request.endpoint or "none", method, status, seconds)
         if logs.access_log.isEnabledFor(logging.INFO):
             known = {"seconds": seconds, "request_id": g.request_id, "actor": g.get("actor")}
+            if status >= 400:
+                known |= {"code": g.get("refused"), "address": request.remote_addr}
             logs.log_request(method, request.path, status, **known)
         return response
 

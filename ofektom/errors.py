@@ -72,7 +72,7 @@ class InvalidRequest(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    code, status, title = "request.media_type", 415, "Send the body as application/json"
+    code, status, title = "request.media_type", 415, "The body is of another media type than is read here"
 
 
 class BodyTooLarge(Problem):
@@ -174,6 +174,8 @@ def to_response(error: BaseException) -> Response:
 
 
 def _document(problem: Problem, error: BaseException) -> Response:
+    if has_request_context():
+        g.refused = problem.code
     response = Response(
         orjson.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
     )

@@ -44,11 +44,11 @@ def read_json() -> dict:
     Raises UnsupportedMediaType, BodyTooLarge, or MalformedRequest for anything that two parsers could read differently:
     broken UTF-8, lone surrogates, NaN, nesting beyond what is sane, or a key given twice.
     """
-    raw = _read_whole()
+    raw = _read_body()
     if not raw:
         return {}
     if request.mimetype != "application/json":
-        raise UnsupportedMediaType
+        raise UnsupportedMediaType("send it as application/json")
     try:
         body = orjson.loads(raw)
         # As deep as json goes depends on the version of Python, and may be deeper than what comes after it.
@@ -62,7 +62,15 @@ def read_json() -> dict:
     return body
 
 
-def _read_whole() -> bytes:
+def read_file(media_type: str) -> bytes:
+    """The request body as it came. Raises UnsupportedMediaType when it says to be of another type, BodyTooLarge."""
+    raw = _read_body()
+    if request.mimetype != media_type:
+        raise UnsupportedMediaType(f"send it as {media_type}")
+    return raw
+
+
+def _read_body() -> bytes:
     if request.content_length is not None and request.content_length > request.max_content_length:
         raise BodyTooLarge
     return request.get_data(cache=True)
@@ -73,7 +81,7 @@ def read_form() -> dict[str, str]:
 
     Raises BodyTooLarge, or MalformedRequest for anything but a form in UTF-8, or for a field given twice.
     """
-    raw = _read_whole()
+    raw = _read_body()
     if raw and request.mimetype != FORM:
         raise MalformedRequest(f"send a form: {FORM}")
     try:
@@ -208,9 +216,13 @@ class Assets:
         return cls(folder, digest.hexdigest())
 
     def send(self, version: str, name: str) -> Response:
-        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes."""
+        """The file `name`, for any cache to keep for a year. NotFound for another `version`, which had other bytes.
+
+        Whole, whatever part of it is asked for: these files are short.
+        """
         if version != self.version:
             raise NotFound
+        request.environ.pop("HTTP_RANGE", None)
         response = send_from_directory(self.folder, name)
         response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
         let_proxy_keep(response, A_YEAR)

@@ -9,19 +9,21 @@ import time
 import orjson
 from flask import Flask, g, has_request_context
 
-SECRET_WORDS = "secret|password|passphrase|pin|token|authorization|code|pepper|cookie|api_?key|hash|key"
+SECRET_WORDS = "secret|password|passphrase|pin|token|authorization|code|pepper|cookie|api_?key|hash|key"  # noqa: S105 - no password
 # A name is secret when one of its words is: access_token, secretHash, PINS.
 _SECRET_NAME = re.compile(rf"(?:^|[_\W])(?:{SECRET_WORDS})s?(?:$|[_\W])", re.IGNORECASE)
 _WORD_BREAK = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PUBLIC_NAMES = {"code", "key"}  # of problems and settings; alone they name no secret
 _VALUE = r"""(?:\\?"(?:[^"\\]|\\(?!").)*\\?"|'[^']*'|[^\s'",}&;]+)"""
+# Anybody writes the paths that are searched, so no pattern may take time that grows with the square of a text: none
+# begins with a repetition (what precedes a secret's name is left as it is), and what may begin anywhere ends soon.
 _PATTERNS = [
-    (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "[token]"),
+    (re.compile(r"eyJ[\w-]{1,300}\.[\w-]++\.[\w-]++"), "[token]"),
     (re.compile(r"\$argon2\S+"), "[hash]"),
     (re.compile(r"(?i)bearer\s+\S+"), "Bearer [token]"),
-    (re.compile(r"([a-z][a-z0-9+.-]*://[^:/@\s]*):\S*@"), r"\1:[redacted]@"),
+    (re.compile(r"(://[^:/@\s]*+):\S{0,300}@"), r"\1:[redacted]@"),
     (
-        re.compile(rf"(?i)(\w*(?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
+        re.compile(rf"(?i)((?:secret|password|passphrase|pin|token|pepper|api_?key)s?\\?['\"]?\s*[=:]\s*){_VALUE}"),
         r"\1[redacted]",
     ),
     (re.compile(r"(?i)(code\W{1,4})\d{4,8}(?!\d)"), r"\1[redacted]"),  # one-time codes; error codes are words
@@ -32,6 +34,8 @@ _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskN
 SHORT = 200
 
 access_log = logging.getLogger("ofektom.access")
+# What somebody does who may be guessing: wrong secrets and codes, and at whom.
+security_log = logging.getLogger("ofektom.security")
 
 
 def redact(text: str) -> str:
@@ -113,6 +117,13 @@ def configure(level: str) -> None:
     logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
+def leave_standard_output() -> None:
+    """Send to standard error what would go to standard output: a program reads that."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
+
+
 class AccessRecord(logging.LogRecord):
     """The record of a request. There is one for each, so it is copied from a pattern instead of being made afresh."""
 
@@ -123,10 +134,14 @@ class AccessRecord(logging.LogRecord):
         vars(self).update(self._pattern, args=args, facts=facts, created=now, msecs=now % 1 * 1000)
 
 
-def log_request(method: str, path: str, status: int, *, seconds: float, request_id: str, actor) -> None:
-    """Write the access line of a request, without its query string, which may hold what it should not."""
+def log_request(method: str, path: str, status: int, *, seconds: float, request_id: str, actor, **refusal) -> None:
+    """Write the access line of a request, without its query string, which may hold what it should not.
+
+    `refusal` is, of one that was refused, the `code` of the problem and the `address` it came from.
+    """
     facts = {"request_id": request_id, "ms": round(seconds * 1000, 1)}
     facts["user_id"], facts["business_id"] = (actor.user_id, actor.business_id) if actor else (None, None)
+    facts |= refusal
     access_log.handle(AccessRecord((method, path, status), facts))
 
 

@@ -115,8 +115,13 @@ def _operation(app: Flask, rule, view: View) -> dict:
     if view.public_for:
         operation["x-public-for"] = view.public_for
     if view.body:
+        # An absent body is an empty one, which is refused only where a field must be given.
+        needed = any(field.required for field in view.body.fields.values())
         content = {"schema": view.body, "example": examples.of_input(view.body, view.example.body)}
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {"required": needed, "content": {"application/json": content}}
+    if view.file:
+        content = {"schema": {"type": "string"}, "example": view.example.file}
+        operation["requestBody"] = {"required": True, "content": {view.file: content}}
     return operation
 
 
@@ -182,6 +187,8 @@ def _responses(rule, view: View) -> dict:
         responses["200"] = success | {
             "description": "What would happen" if view.status != 200 else success["description"]
         }
+    if "GET" in view.methods and view.status == 200:
+        responses["304"] = {"description": "What `If-None-Match` names is what there is"}
     for problem in _problems(rule, view):
         known = responses.setdefault(str(problem.status), {"description": "", "x-codes": []})
         known["description"] = "; ".join(filter(None, [known["description"], f"`{problem.code}` {problem.title}"]))
@@ -209,7 +216,7 @@ def _problems(rule, view: View) -> list[type[errors.Problem]]:
     if view.access not in _WHO:
         problems += [Forbidden, NoActiveBusiness]
     problems += [errors.MalformedRequest, errors.InvalidRequest]
-    if view.body:
+    if view.body or view.file:
         problems += [errors.BodyTooLarge, errors.UnsupportedMediaType]
     if rule.arguments:
         problems.append(errors.NotFound)

@@ -25,6 +25,9 @@ MOST_BYTES = 65_536
 LONGEST_URL = 500
 # IPv6 addresses that stand for an IPv4 one behind a translator.
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+# Nobody's, whatever the Python at hand takes them for: protocol assignments, 6to4 relays, documentation (RFC 9637), and
+# what sites used for themselves before fc00::/7 and some still route (RFC 3879).
+_NOBODYS = [ipaddress.ip_network(text) for text in ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "fec0::/10")]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -112,6 +115,8 @@ def is_public(address: Address) -> bool:
             inner = ipaddress.IPv4Address(address.packed[-4:])
         if inner:
             return is_public(inner)
+    if any(address in network for network in _NOBODYS):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

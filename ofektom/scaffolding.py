@@ -24,6 +24,7 @@ from flask.cli import with_appcontext
 from ofektom import discovery
 from ofektom.errors import Problem
 from ofektom.extensions import db
+from ofektom.reporting import reports
 
 TEMPLATES = Path(__file__).parent / "scaffold"
 ROOT = Path(__file__).parents[1]
@@ -35,22 +36,26 @@ class Refused(click.ClickException):
     """The slice cannot be made; nothing has been written."""
 
 
-@click.command("new-blueprint")
+def _say(found: dict) -> str:
+    lines = [f"{what} {path}" for what, names in (("write", "written"), ("change", "changed")) for path in found[names]]
+    return "\n".join([*lines, *([found["next"]] if found["next"] else [])])
+
+
+@click.command("new-blueprint", short_help="Write a small slice to begin with.")
 @click.argument("name")
 @click.option("--one", help="What one of them is called; by default NAME without its plural ending.")
 @click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing.")
+@reports(_say)
 @with_appcontext
-def new_blueprint(name: str, one: str | None, dry_run: bool) -> None:
+def new_blueprint(name: str, one: str | None, dry_run: bool) -> dict:
     """Write a small slice called NAME, a plural in snake_case, with its tests and its rows in the documents."""
     words = _words(name, one or singular(name))
     _check(current_app._get_current_object(), words)
     files, edits = _files(words), _edits(words)
     if not dry_run:
         _write(files | edits, new=set(files))
-    for path in (*files, *edits):
-        click.echo(f"{'change' if path in edits else 'write'} {path.relative_to(ROOT)}")
-    if not dry_run:
-        click.echo(_next_steps(words))
+    written, changed = ([str(path.relative_to(ROOT)) for path in paths] for paths in (files, edits))
+    return {"written": written, "changed": changed, "next": None if dry_run else _next_steps(words)}
 
 
 def singular(name: str) -> str:
@@ -216,7 +221,7 @@ def _tidy(stage: str) -> None:
     if find_spec("ruff"):
         for command in (["check", "--select", "I", "--fix", "--config", ours], ["format"]):
             run = [sys.executable, "-m", "ruff", *command, "--quiet", "--no-cache", stage]
-            subprocess.run(run, cwd=ROOT, check=True)
+            subprocess.run(run, cwd=ROOT, check=True)  # noqa: S603 - ruff itself, on what we wrote
 
 
 def _next_steps(words: dict[str, str]) -> str:

@@ -12,9 +12,14 @@ from ofektom.http import MAX_ID
 from ofektom.money import MAX_AMOUNT
 
 # Control characters, and those that hide or turn text around; line breaks only where text may have lines.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff]")
+_HIDING = r"\u007f-\u009f\u200b\u2028-\u202e\u2060-\u2069\ufeff"
+_IN_LINES, _IN_A_LINE = rf"\u0000-\u0008\u000b-\u001f{_HIDING}", rf"\u0000-\u001f{_HIDING}"
+_CONTROL = re.compile(f"[{_IN_LINES}]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+# The years that dates may lie in, for the document.
+_YEARS = "^(20[0-9]{2}|2100)-"
 NIGERIAN_MOBILE = re.compile(r"\+234(70|80|81|90|91)\d{8}")
+_USUAL_PHONE = re.compile(r"(?:0|\+?234)([789][01]\d{8})", re.ASCII)
 NOT_MOBILE = ("+234800", "+234700")
 
 
@@ -30,7 +35,14 @@ class Text(fields.String):
 
     def __init__(self, *, longest: int, shortest: int = 1, lines: bool = False, **kwargs):
         self.longest, self.lines = longest, lines
+        kwargs["metadata"] = {"pattern": self._pattern(shortest)} | kwargs.get("metadata", {})
         super().__init__(validate=validate.Length(min=shortest, max=longest), **kwargs)
+
+    def _pattern(self, shortest: int) -> str:
+        """What is checked below, for the document: two characters that are seen where one is too short."""
+        bad = _IN_LINES if self.lines else _IN_A_LINE
+        seen, any_of_them = rf"[^{bad}\s]", f"[^{bad}]*"
+        return rf"^\s*{seen}{any_of_them}{seen}\s*$" if shortest > 1 else rf"^\s*{seen}({any_of_them}{seen})?\s*$"
 
     def _deserialize(self, value, attr, data, **kwargs):
         text = super()._deserialize(value, attr, data, **kwargs).strip()
@@ -53,6 +65,9 @@ class Secret(Text):
 
     def __init__(self, **kwargs):
         super().__init__(longest=200, load_only=True, **kwargs)
+
+    def _pattern(self, shortest: int) -> str:
+        return f"^[^{_IN_LINES}]*$"
 
     def _deserialize(self, value, attr, data, **kwargs):
         text = fields.String._deserialize(self, value, attr, data, **kwargs)
@@ -138,6 +153,7 @@ class Day(fields.Date):
     """A calendar date, YYYY-MM-DD, between 2000 and 2100."""
 
     def __init__(self, **kwargs):
+        kwargs["metadata"] = {"pattern": _YEARS} | kwargs.get("metadata", {})
         super().__init__(validate=validate.Range(min=date(2000, 1, 1), max=date(2100, 12, 31)), **kwargs)
 
     def _deserialize(self, value, attr, data, **kwargs):
@@ -192,6 +208,10 @@ class EmailAddress(fields.Email):
 
 def normal_phone(text: str) -> str | None:
     """`text` as an E.164 Nigerian mobile number, or None when it is not one."""
+    usual = _USUAL_PHONE.fullmatch(text)
+    if usual:  # as the library would read it, in a hundredth of the time
+        phone = f"+234{usual[1]}"
+        return phone if NIGERIAN_MOBILE.fullmatch(phone) and not phone.startswith(NOT_MOBILE) else None
     if not re.fullmatch(r"[+0-9 ()-]{10,20}", text, re.ASCII):
         return None
     try:

@@ -46,6 +46,7 @@ TABLES = (
     "sms_reports",
     "notification_wishes",
     "webhooks",
+    "imports",
 )
 WITHOUT_ID = {"business_settings", "receipt_counters", "holidays", "idempotency_keys", "guess_budgets", "sms_reports"}
 

@@ -21,6 +21,27 @@ class LoginTaken(Problem):
     constraints = ("uq_users_username", "uq_users_phone", "uq_users_email")
 
 
+# What everybody here would put into a password (docs/security.md).
+FAMILIAR_WORDS = [
+    "ofektom",
+    "thrift",
+    "savings",
+    "ajo",
+    "esusu",
+    "akawo",
+    "adashe",
+    "susu",
+    "agent",
+    "collector",
+    "naira",
+]
+
+
+def familiar_words(*own: str | None) -> list[str]:
+    """Words that make no password of somebody whose `own` names and logins are these."""
+    return [*FAMILIAR_WORDS, *(word for text in own if text for word in (text, *text.split()))]
+
+
 def normal_login(login: str) -> tuple[str, str]:
     """("email" | "phone" | "username", value as it is stored) of whatever somebody typed to sign in."""
     login = login.strip()

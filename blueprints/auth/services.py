@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy import func, select, update
 
 from blueprints.auth import queries
-from blueprints.auth.rules import NotAMember, WrongCredentials, normal_login
+from blueprints.auth.rules import NotAMember, WrongCredentials, familiar_words, normal_login
 from ofektom import audit, callers, credentials
 from ofektom.auth import InvalidToken, RefreshToken, Session, end_sessions, issue_access_token
 from ofektom.database import verb
@@ -32,6 +32,7 @@ def log_in(*, login: str, secret: str, device: str | None, address: str | None) 
     if not user["may_try"]:
         credentials.refuse_guess(user["subject"])
     if not credentials.verify_secret(secret, user["secret_hash"] if user["is_active"] else None):
+        credentials.note_wrong_guess(user["subject"])
         raise WrongCredentials
     return _open_session(user=user, device=device, address=address)
 
@@ -53,7 +54,7 @@ _OPEN_SESSION = Statement(
         RETURNING id, business_id
     ), token AS (INSERT INTO refresh_tokens (session_id, token_hash) SELECT id, %(token_hash)s FROM session)
     SELECT id, business_id FROM session
-    """
+    """  # noqa: S608 - made of our own SQL
 )
 
 
@@ -94,7 +95,10 @@ def _tokens(user_id: int, session_id: int, version: int, refresh_token: str) -> 
 
 
 def refresh(*, refresh_token: str) -> dict:
-    """Exchange a refresh token for new tokens. One used before ends its session. Raises InvalidToken."""
+    """Exchange a refresh token for new tokens. One used before ends its session. Raises InvalidToken.
+
+    It extends the session, but never beyond SESSION_DAYS after the sign-in: then one signs in again.
+    """
     tokens = _rotate(refresh_token=refresh_token)
     if tokens is None:
         raise InvalidToken
@@ -120,7 +124,8 @@ def _rotate(*, refresh_token: str) -> dict | None:
     if row is None:
         return None
     token.used_at = func.now()
-    expires = func.now() + timedelta(days=current_app.config["REFRESH_TOKEN_DAYS"])
+    unused = func.now() + timedelta(days=current_app.config["REFRESH_TOKEN_DAYS"])
+    expires = func.least(unused, Session.created_at + timedelta(days=current_app.config["SESSION_DAYS"]))
     renewed = {"refreshed_at": func.now(), "expires_at": expires}
     db.session.execute(update(Session).where(Session.id == token.session_id).values(renewed))
     actor = Actor(row.user_id, token.session_id, False)
@@ -160,9 +165,10 @@ def change_secret(*, actor: Actor, current: str, new: str) -> dict:
     Raises WrongCredentials, TooManyGuesses, WeakPin or WeakPassword.
     """
     needs_password = queries.is_admin_anywhere(actor.user_id)
-    kind = credentials.check_secret(new, needs_password=needs_password)
-    column = db.session.execute(select(User.secret_hash).where(User.id == actor.user_id)).scalar_one()
-    db.session.rollback()
+    own = select(User.secret_hash, User.full_name, User.username, User.email, User.phone)
+    column, *names = db.session.execute(own.where(User.id == actor.user_id)).one()
+    db.session.rollback()  # no connection is held while guessing and hashing
+    kind = credentials.check_secret(new, needs_password=needs_password, words=familiar_words(*names))
     if not credentials.prove(f"user:{actor.user_id}", current, column):
         raise WrongCredentials
     return _replace_secret(actor=actor, known_hash=column, hashed=credentials.hash_secret(new), kind=kind)

@@ -26,13 +26,17 @@ class LargerThanContribution(Problem):
 
 @dataclass(frozen=True)
 class Policy:
-    """How commission is reckoned. `value` is minor units for flat and basis points for percent; `cap` minor units."""
+    """How commission is reckoned. `value` is minor units for flat and basis points for percent; `cap` minor units.
+
+    Cycles before `first_cycle` owe none: theirs was settled before the account came here.
+    """
 
     kind: str
     value: int
     cap: int | None
     earned: str
     agent_share: int
+    first_cycle: int = 1
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ class Charge:
 
 def amount(policy: Policy, cycle: CycleState) -> int:
     """The commission of a started cycle, in minor units: never more than the cap, nor than what was paid in it."""
+    if cycle.number < policy.first_cycle:
+        return 0
     by_kind = {
         CommissionKind.ONE_DAY: cycle.day,
         CommissionKind.PERCENT: basis_points_of(cycle.paid, policy.value),

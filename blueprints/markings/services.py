@@ -229,7 +229,7 @@ def _without(card: Card, collection: Collection, reopened: Sequence[date]) -> tu
 
 
 def _state_after(card: Card, remaining: Card) -> State:
-    if card.plan.ended_on is not None:
+    if card.plan.ended_on is not None or remaining.plan.is_paid_up():
         stays = card.row["state"] == State.PAID_OUT and remaining.balance == 0
         return State.PAID_OUT if stays else State.COMPLETED
     return State.IN_PROGRESS if remaining.plan.paid else State.NOT_STARTED

@@ -11,7 +11,7 @@ from ofektom.identity import Role
 from ofektom.money import priced
 
 SMS_CHARACTERS = 160
-SECRET = "{secret}"
+SECRET = "{secret}"  # noqa: S105 - no password
 SECRET_CHARACTERS = {"code": 6, "token": 43}
 # ASCII that a GSM 7-bit page does not have, or counts twice.
 _BEYOND_GSM = str.maketrans("`^{}[]~|\\", "'-()()-//")

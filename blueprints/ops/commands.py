@@ -1,6 +1,5 @@
 """`flask sample-data`: a business to try the service on, made through the API like any other."""
 
-import json
 import secrets
 import uuid
 from datetime import timedelta
@@ -12,6 +11,7 @@ from flask.cli import with_appcontext
 from blueprints.auth.services import create_super_admin
 from blueprints.ops import queries
 from ofektom.credentials import PIN_DIGITS, WeakPin, check_pin, hash_secret
+from ofektom.reporting import reports
 
 CUSTOMERS = [
     ("Funke Bello", 50_000, 9),
@@ -49,11 +49,18 @@ class _Caller:
         return answer.get_json(silent=True) or {}
 
 
-@click.command("sample-data")
+def _say_people(found: dict) -> str:
+    if found["business"] is None:
+        return "there is a business already: nothing was made"
+    return "\n".join(f"{one['role']} {one['name']}: {one['login']} {one['secret']}" for one in found["people"])
+
+
+@click.command("sample-data", short_help="Make a business to try things on.")
+@reports(_say_people)
 @with_appcontext
-def sample_data() -> None:
-    """Make a sample business on a database that has none, and print who can sign in as JSON ({} when there is one)."""
-    click.echo(json.dumps({} if queries.has_businesses() else _make_business()))
+def sample_data() -> dict:
+    """Make a sample business on a database that has none, and print who can sign in."""
+    return {"business": None, "people": []} if queries.has_businesses() else _make_business()
 
 
 def _make_business() -> dict:

@@ -332,6 +332,7 @@ def _check_code(found: PaymentRequest, code: str) -> None:
     credentials.spend_guess(subject)
     fresh = found.code_expires_at is not None and found.code_expires_at > clock.read_now()
     if not fresh or not hmac.compare_digest(found.code_hash, _code_hash(found, code)):
+        credentials.note_wrong_guess(subject)
         raise WrongCode
     credentials.refund_guess(subject)
 

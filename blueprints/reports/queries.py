@@ -1,5 +1,6 @@
 """The invariants of the money, as queries that find whatever breaks one."""
 
+from collections.abc import Callable, Iterator
 from datetime import date
 
 from sqlalchemy import select, text
@@ -12,12 +13,13 @@ from ofektom.extensions import db
 from ofektom.identity import Actor, Business
 
 _INVARIANTS = {
-    "a savings account's balance is its markings and credit less commission, payouts and holds": """
+    "a savings account's balance is what it came with, its markings and credit less commission, payouts and holds": """
         SELECT s.id FROM savings_accounts s
         JOIN ledger_accounts a ON a.business_id = s.business_id AND a.kind = 'savings' AND a.owner_id = s.id
-        WHERE s.business_id = :business_id AND a.balance <> s.credit
+        WHERE s.business_id = :business_id AND a.balance <> s.opening_balance + s.credit
             + (SELECT coalesce(sum(m.amount), 0) FROM markings m
-               WHERE m.business_id = s.business_id AND m.account_id = s.id AND m.status = 'paid')
+               WHERE m.business_id = s.business_id AND m.account_id = s.id AND m.status = 'paid'
+                 AND m.collection_id IS NOT NULL)
             - (SELECT coalesce(sum(c.agent_amount + c.business_amount), 0) FROM commissions c
                WHERE c.business_id = s.business_id AND c.account_id = s.id AND c.status = 'earned')
             - (SELECT coalesce(sum(p.amount - p.from_credit), 0) FROM payment_requests p
@@ -38,7 +40,7 @@ _INVARIANTS = {
         SELECT DISTINCT m.account_id AS id FROM markings m
         JOIN savings_accounts s ON s.business_id = m.business_id AND s.id = m.account_id
         WHERE m.business_id = :business_id AND m.status = 'paid' AND s.commission_earned = 'first_mark'
-        AND NOT EXISTS (SELECT FROM commissions c WHERE c.business_id = m.business_id
+        AND m.cycle >= s.commission_from AND NOT EXISTS (SELECT FROM commissions c WHERE c.business_id = m.business_id
               AND c.account_id = m.account_id AND c.cycle = m.cycle AND c.status = 'earned')
     """,
     "no commission exceeds what was paid in its cycle": """
@@ -51,6 +53,14 @@ _INVARIANTS = {
         SELECT s.id FROM savings_accounts s
         JOIN ledger_accounts a ON a.business_id = s.business_id AND a.kind = 'savings' AND a.owner_id = s.id
         WHERE s.business_id = :business_id AND s.credit > a.balance
+    """,
+    "what an account came with was posted to it once, and nothing to others": """
+        SELECT s.id FROM savings_accounts s WHERE s.business_id = :business_id AND s.opening_balance <> (
+            SELECT coalesce(sum(p.amount), 0) FROM ledger_entries e
+            JOIN ledger_postings p ON p.business_id = e.business_id AND p.entry_id = e.id
+            JOIN ledger_accounts d ON d.business_id = p.business_id AND d.id = p.destination_id
+            WHERE e.business_id = s.business_id AND e.reference = 'opening:' || s.id
+              AND e.kind = 'import.opening_balance' AND d.kind = 'savings' AND d.owner_id = s.id)
     """,
     "a paid request has one entry that pays it": """
         SELECT p.id FROM payment_requests p WHERE p.business_id = :business_id AND p.status = 'paid' AND 1 <> (
@@ -163,22 +173,34 @@ def business_ids() -> list[int]:
     return list(db.session.scalars(select(Business.id).order_by(Business.id)))
 
 
+_PROOFS: dict[str, Callable[[int], list]] = {
+    "a stored balance is the sum of its postings": proofs.drifted_accounts,
+    "a posting carries the balances it led to": proofs.misstated_postings,
+    "a reversal undoes exactly what it points at": proofs.unfaithful_reversals,
+    "the audit chain is whole": audit.broken_seals,
+    "all balances add up to zero": lambda business_id: _unless_zero(sum(proofs.totals_by_kind(business_id).values())),
+    "the four pots cover what customers are owed": lambda business_id: _unless_zero(
+        four_pots(proofs.totals_by_kind(business_id))["difference"]
+    ),
+}
+CHECKS = len(_INVARIANTS) + len(_PROOFS)
+
+
+def _unless_zero(number: int) -> list[int]:
+    return [number] if number else []
+
+
+def checked(business_id: int) -> Iterator[tuple[str, list]]:
+    """Every sentence that should hold of a business, CHECKS of them, with the ids of the rows that break it."""
+    for sentence, query in _INVARIANTS.items():
+        yield sentence, list(db.session.scalars(text(query), {"business_id": business_id}))
+    for sentence, find in _PROOFS.items():
+        yield sentence, find(business_id)
+
+
 def broken_invariants(business_id: int) -> dict[str, list]:
     """What does not hold in a business, by the sentence that should, with the ids of the rows at fault."""
-    found = {
-        sentence: list(db.session.scalars(text(query), {"business_id": business_id}))
-        for sentence, query in _INVARIANTS.items()
-    }
-    found["a stored balance is the sum of its postings"] = proofs.drifted_accounts(business_id)
-    found["a posting carries the balances it led to"] = proofs.misstated_postings(business_id)
-    found["a reversal undoes exactly what it points at"] = proofs.unfaithful_reversals(business_id)
-    found["the audit chain is whole"] = audit.broken_seals(business_id)
-    totals = proofs.totals_by_kind(business_id)
-    found["all balances add up to zero"] = [total for total in [sum(totals.values())] if total]
-    found["the four pots cover what customers are owed"] = [
-        difference for difference in [four_pots(totals)["difference"]] if difference
-    ]
-    return {sentence: rows for sentence, rows in found.items() if rows}
+    return {sentence: rows for sentence, rows in checked(business_id) if rows}
 
 
 def savings_statement(

@@ -2,7 +2,17 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Integer, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from blueprints.savings.rules import OPEN_STATES, MarkingStatus, PlanKind, State
@@ -13,7 +23,11 @@ from ofektom.money import BASIS_POINTS, MAX_AMOUNT
 
 
 class SavingsAccount(db.Model):
-    """The plan of one customer: the card. Its commission policy is the business's of the day it was opened."""
+    """The plan of one customer: the card. Its commission policy is the business's of the day it was opened.
+
+    One that was imported has the `reference` it had elsewhere, the `opening_balance` that its customer was owed then,
+    and its commission is taken here from the cycle `commission_from` on (docs/decisions/0026-imports.md).
+    """
 
     __tablename__ = "savings_accounts"
 
@@ -35,6 +49,9 @@ class SavingsAccount(db.Model):
     commission_cap: Mapped[int | None] = mapped_column(BigInteger)
     commission_earned: Mapped[str] = mapped_column(String(10))
     agent_share: Mapped[int] = mapped_column(Integer)
+    commission_from: Mapped[int] = mapped_column(SmallInteger, default=1, server_default=text("1"))
+    opening_balance: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    reference: Mapped[str | None] = mapped_column(String(40))
     created_at: Mapped[datetime] = moment()
 
     __table_args__ = (
@@ -53,6 +70,13 @@ class SavingsAccount(db.Model):
         Index(None, "business_id", "customer_id"),
         Index(None, "business_id", "state", "id"),
         Index(None, "business_id", "kind", "id"),
+        Index(
+            "uq_savings_accounts_reference",
+            "business_id",
+            "reference",
+            unique=True,
+            postgresql_where=text("reference IS NOT NULL"),
+        ),
         # Those still open lie among ever more that are closed.
         Index("ix_savings_accounts_open", "business_id", "id", postgresql_where=text(one_of("state", OPEN_STATES))),
     )
@@ -87,14 +111,17 @@ class SavingsTerms(db.Model):
 
 
 class Marking(db.Model):
-    """One slot paid: the tick on the card. At most one per account and slot is not reversed, by a unique index."""
+    """One slot paid: the tick on the card. At most one per account and slot is not reversed, by a unique index.
+
+    Without a collection it was paid before the account was imported: a tick, and no money beside the opening balance.
+    """
 
     __tablename__ = "markings"
 
     business_id: Mapped[int] = tenant_id()
     id: Mapped[int] = row_id()
     account_id: Mapped[int] = mapped_column(BigInteger)
-    collection_id: Mapped[int] = mapped_column(BigInteger)
+    collection_id: Mapped[int | None] = mapped_column(BigInteger)
     slot_date: Mapped[date] = mapped_column(Date)
     amount: Mapped[int] = mapped_column(BigInteger)
     cycle: Mapped[int] = mapped_column(SmallInteger)

@@ -24,7 +24,8 @@ from ofektom.ledger import LedgerAccount
 
 ACCOUNT = tuple(SavingsAccount.__table__.c)
 # What a list leaves out decides money and is not shown.
-SHOWN = tuple(column for column in ACCOUNT if column.name not in {"commission_value", "commission_cap", "agent_share"})
+HIDDEN = {"commission_value", "commission_cap", "agent_share", "commission_from"}
+SHOWN = tuple(column for column in ACCOUNT if column.name not in HIDDEN)
 TERMS = (
     SavingsTerms.contribution,
     SavingsTerms.weekdays,
@@ -158,6 +159,7 @@ def _card(row) -> Card:
         cap=facts["commission_cap"],
         earned=facts["commission_earned"],
         agent_share=facts["agent_share"],
+        first_cycle=facts["commission_from"],
     )
     taken = {cycle: Charge(amount, agent_id) for cycle, amount, agent_id in facts.pop("taken") or []}
     return Card(facts, plan, policy, taken, facts.pop("today"), facts.pop("now"))
@@ -218,6 +220,7 @@ FILTERS = {
     "state": SavingsAccount.state,
     "kind": SavingsAccount.kind,
     "tracking_number": SavingsAccount.tracking_number,
+    "reference": SavingsAccount.reference,
 }
 
 
@@ -250,7 +253,7 @@ def account(actor: Actor, account_id: int) -> dict:
 
 
 def accounts(actor: Actor, *, limit: int, cursor: str | None, **filters) -> dict:
-    """A page of accounts, filtered by customer_id, collector_id, state, kind or tracking_number. One statement."""
+    """A page of accounts, filtered by what FILTERS names. One statement."""
     given = {name: value for name, value in filters.items() if value is not None}
     if cursor is not None:
         given["after"] = paging.decode(cursor)

@@ -69,6 +69,7 @@ class AccountOut(Schema):
     start = fields.Date()
     ended_on = fields.Date(allow_none=True)
     rolled_from_id = fields.Integer(allow_none=True)
+    reference = fields.String(allow_none=True, metadata={"description": "what an imported account was called before"})
     cycle_kind = Choice(CycleKind)
     cycle_days = fields.Integer()
     contribution = fields.Integer()
@@ -81,6 +82,7 @@ class AccountOut(Schema):
     slots_paid = fields.Integer()
     amount_paid = fields.Integer()
     credit = fields.Integer()
+    opening_balance = fields.Integer(metadata={"description": "what the customer was owed when it was imported"})
     balance = fields.Integer()
     created_at = fields.DateTime()
 
@@ -91,6 +93,7 @@ class AccountsQuery(PageIn):
     state = Choice(State, load_default=None)
     kind = Choice(PlanKind, load_default=None)
     tracking_number = Text(longest=10, load_default=None)
+    reference = Text(longest=40, load_default=None)
 
 
 class SlotOut(Schema):

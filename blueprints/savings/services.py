@@ -46,9 +46,8 @@ NUMBERS_TRIED = 5
 
 def preview(*, actor: Actor, **wanted) -> dict:
     """What a plan would come to, storing nothing. Raises InvalidPlan."""
-    settings = db.session.get(BusinessSettings, actor.business_id)
-    plan = _new_plan(actor, settings, **wanted)
-    return _outline(plan, _policy(settings))
+    conditions = conditions_of(actor)
+    return _outline(make_plan(conditions, **wanted), conditions.policy)
 
 
 def _outline(plan: Plan, policy: Policy) -> dict:
@@ -69,22 +68,47 @@ def _outline(plan: Plan, policy: Policy) -> dict:
     }
 
 
-def _new_plan(
-    actor: Actor, settings: BusinessSettings, *, kind: str, start: date | None, weekdays: int | None, **wanted
-):
-    """The plan that opening with these wishes would make; what is not wished for is the business's rule."""
-    current = today(actor)
-    start = start or current
-    earliest = current - (A_YEAR if actor.role == Role.ADMIN else timedelta(days=settings.backdating_days))
-    if not earliest <= start <= current + A_YEAR:
-        raise InvalidPlan(f"the plan must start between {earliest} and {current + A_YEAR}")
+@dataclass(frozen=True)
+class Conditions:
+    """What a new plan depends on besides the wishes: the business's settings and holidays, and the days it may start.
+
+    `today` is the business day.
+    """
+
+    settings: BusinessSettings
+    holidays: frozenset[date]
+    today: date
+    earliest: date
+
+    @property
+    def policy(self) -> Policy:
+        """The commission policy of plans made now."""
+        return Policy(*(getattr(self.settings, name) for name in POLICY))
+
+
+def conditions_of(actor: Actor) -> Conditions:
+    """The conditions of plans that the actor makes now. Three statements."""
+    settings, current = db.session.get(BusinessSettings, actor.business_id), today(actor)
+    back = A_YEAR if actor.role == Role.ADMIN else timedelta(days=settings.backdating_days)
+    return Conditions(settings, holiday_dates(actor.business_id), current, current - back)
+
+
+def make_plan(conditions: Conditions, *, kind: str, start: date | None, weekdays: int | None, **wanted) -> Plan:
+    """The plan that opening with these wishes would make; what is not wished for is the business's rule.
+
+    Raises InvalidPlan, LargerThanContribution.
+    """
+    settings, latest = conditions.settings, conditions.today + A_YEAR
+    start = start or conditions.today
+    if not conditions.earliest <= start <= latest:
+        raise InvalidPlan(f"the plan must start between {conditions.earliest} and {latest}")
     plan = Plan(
         kind=kind,
         cycle_kind=wanted["cycle_kind"] or settings.cycle_kind,
         cycle_days=wanted["cycle_days"] or settings.cycle_days,
         start=start,
         versions=[],
-        holidays=holiday_dates(actor.business_id),
+        holidays=conditions.holidays,
     )
     terms = Terms(
         effective_from=start,
@@ -96,7 +120,7 @@ def _new_plan(
     )
     plan = replace(plan, versions=[_complete(plan, terms)])
     check_plan(plan)
-    check_first_mark(_policy(settings), plan.latest.contribution)
+    check_first_mark(conditions.policy, plan.latest.contribution)
     return plan
 
 
@@ -109,19 +133,15 @@ def _complete(plan: Plan, terms: Terms) -> Terms:
     return replace(terms, contribution=target_contribution(plan, terms))
 
 
-def _policy(settings: BusinessSettings | SavingsAccount) -> Policy:
-    return Policy(*(getattr(settings, name) for name in POLICY))
-
-
 @verb
 def open_account(*, actor: Actor, customer_id: int, label: str | None, **wanted) -> dict:
     """Open a savings account for a customer of the actor's. Raises NotACustomer, InvalidPlan."""
     _check_customer(actor, customer_id)
-    settings = db.session.get(BusinessSettings, actor.business_id)
-    plan = _new_plan(actor, settings, **wanted)
-    policy = {name: getattr(settings, name) for name in POLICY}
+    conditions = conditions_of(actor)
+    plan = make_plan(conditions, **wanted)
+    policy = {name: getattr(conditions.settings, name) for name in POLICY}
     account_id = _store(actor, plan, policy, customer_id=customer_id, label=label)
-    facts = _outline(plan, _policy(settings)) | {"customer_id": customer_id, "kind": plan.kind}
+    facts = _outline(plan, conditions.policy) | {"customer_id": customer_id, "kind": plan.kind}
     audit.record("savings.opened", "savings_account", account_id, actor=actor, after=facts)
     return queries.account(actor, account_id)
 

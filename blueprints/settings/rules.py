@@ -27,6 +27,7 @@ class AccountKind(StrEnum):
     BUSINESS_INCOME = "business_income"
     OVER_SHORT = "over_short"
     EXPENSES = "expenses"
+    OPENING_BALANCES = "opening_balances"  # what an import has yet to find in a pot: 0 once it is done
 
 
 OF_THE_BUSINESS = (

@@ -14,7 +14,8 @@ class Weekdays(ListOf):
     """ISO weekdays outside, 1 Monday to 7 Sunday; a bit mask inside."""
 
     def __init__(self, **kwargs):
-        kwargs.setdefault("metadata", {"description": "ISO weekdays, 1 Monday to 7 Sunday"})
+        told = {"description": "ISO weekdays, 1 Monday to 7 Sunday", "minItems": 1, "maxItems": 7}
+        kwargs["metadata"] = told | kwargs.get("metadata", {})
         super().__init__(Whole(low=1, high=7), most=7, **kwargs)
         self.validators = []  # of a list; what comes in has become a mask by then
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import current_app
 from sqlalchemy import select, update
 
-from blueprints.auth.rules import PasswordRequired, WrongCredentials
+from blueprints.auth.rules import PasswordRequired, WrongCredentials, familiar_words
 from blueprints.settings.queries import is_sms_on
 from blueprints.settings.rules import AccountKind
 from blueprints.users import queries
@@ -220,7 +220,7 @@ def change_role(*, actor: Actor, member_id: int, role: str, parent_id: int | Non
     if parent_id == member.id:
         raise WrongParent
     secret_kind = db.session.scalar(select(User.secret_kind).where(User.id == member.user_id))
-    if role == Role.ADMIN and secret_kind == "pin":
+    if role == Role.ADMIN and secret_kind == "pin":  # noqa: S105 - no password
         raise PasswordRequired
     before = {"role": member.role, "parent_id": member.parent_id}
     member.role, member.parent_id = role, parent_id
@@ -287,9 +287,10 @@ def accept(*, token: str, secret: str) -> dict:
     member, user = _open_invitation(token)
     needs_password = member.role == Role.ADMIN or user.is_super_admin
     user_id, known_hash, known_kind = user.id, user.secret_hash, user.secret_kind
+    words = familiar_words(user.full_name, user.username, user.email, user.phone)
     db.session.rollback()  # no connection is held while hashing
     if known_hash is None:
-        kind = credentials.check_secret(secret, needs_password=needs_password)
+        kind = credentials.check_secret(secret, needs_password=needs_password, words=words)
         return _accept(token=token, new_hash=credentials.hash_secret(secret), kind=kind)
     if not credentials.prove(f"user:{user_id}", secret, known_hash):
         raise WrongCredentials

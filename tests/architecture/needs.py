@@ -313,6 +313,7 @@ BY_CONSTRAINT = [
     _members(role="customer"),
     _members(search="Person 39"),
     _accounts(tracking_number="0000000000"),
+    _accounts(reference="0"),
     _listed("payments", payments.payment_accounts, {"customer_id": CUSTOMER_ID}),
     _listed("payments", payments.payment_accounts, {}, customer_id=None),
     _collections(),

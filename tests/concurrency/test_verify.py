@@ -6,11 +6,13 @@ from sqlalchemy import text
 from blueprints.reports.queries import broken_invariants
 from ofektom.extensions import db
 from tests.concurrency.race import assert_adds_up, scalar
+from tests.sheets import bring, row
 
-BALANCE = "a savings account's balance is its markings and credit less commission, payouts and holds"
+BALANCE = "a savings account's balance is what it came with, its markings and credit less commission, payouts and holds"
 DRIFT = "a stored balance is the sum of its postings"
 HOLD = "the payout hold is the sum of the requests waiting"
 UNSTARTED = "no commission for a cycle that is not started"
+OPENED = "what an account came with was posted to it once, and nothing to others"
 MISSING = "commission of every started cycle, where it is earned at the first mark"
 PAID = "a paid request has one entry that pays it"
 APPROVED = "enough people approved every request approved or paid"
@@ -153,6 +155,18 @@ CORRUPTION = {
         "UPDATE savings_accounts SET credit = credit + 1 WHERE {mine} AND id = {account}",
         {BALANCE},
     ),
+    "an account came with more": (
+        "UPDATE savings_accounts SET opening_balance = opening_balance + 1 WHERE {mine} AND id = {account}",
+        {BALANCE, OPENED},
+    ),
+    "a tick is called one from before": (
+        "UPDATE markings SET collection_id = NULL WHERE {mine} AND id = {marking}",
+        {BALANCE, COLLECTION},
+    ),
+    "an imported account's commission is taken here from the start": (
+        "UPDATE savings_accounts SET commission_from = 1 WHERE {mine} AND commission_from > 1",
+        {MISSING},
+    ),
     "a collection took more cash": (
         "UPDATE collections SET amount = amount + 1 WHERE {mine} AND id = {collection}",
         {COLLECTION},
@@ -208,6 +222,7 @@ def books(cast) -> dict:
     cast.ada.ok("POST", f"/expenses/{mistake}/reversal", {"reason": "counted twice"})
     card = cast.funke.ok("POST", "/expense-cards", {"name": "x", "amount": 100, "source": "x"})["id"]
     cast.funke.ok("POST", f"/expense-cards/{card}/items", {"name": "x", "category": "food", "amount": 50})
+    bring(cast, row(cast.chidi, days_paid=1, opening_balance=1, held_in="bank"))
     assert_adds_up(cast.app)
     found = {"collection": marked["collection_id"], "account": account["id"], "approved": approved, "paid": paid}
     found |= {"expense": expense, "admin": cast.ada.id}

@@ -53,7 +53,7 @@ def test_the_application_learns_that_the_client_came_over_tls(site, version):
     spoken, answer = ask_securely(site, "/", version=version)
     assert (spoken, answer.status) == (version.name.replace("_", "."), 200)
     assert answer.json["HTTP_X_FORWARDED_PROTO"] == "https"
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_the_rules_are_the_same(site):
@@ -73,7 +73,7 @@ def test_who_came_over_tls_to_the_proxy_in_front_is_not_sent_away(site):
     headers = {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"}
     answer = ask(site[0], "/", headers=headers, client="127.0.0.9")
     assert (answer.status, answer.json["HTTP_X_FORWARDED_PROTO"]) == (200, "https")
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_plain_http_at_the_port_of_tls_is_a_problem(site):

@@ -48,7 +48,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Expected:
-    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request."""
+    """`lists` is the kind of thing whose ids the items of the answer carry; `headers` go along with a request.
+
+    `file` makes a body that is no JSON, of the media type that the view declares.
+    """
 
     roles: str
     references: tuple[Reference, ...] = ()
@@ -56,6 +59,7 @@ class Expected:
     path: dict = field(default_factory=dict)
     query: dict = field(default_factory=dict)
     lists: str | None = None
+    file: Callable[[Asked], bytes] | None = None
     headers: Callable[[World], dict] = lambda world: {}
 
     def make_body(self, asked: Asked) -> dict | None:

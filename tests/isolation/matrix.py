@@ -48,6 +48,7 @@ class Cell:
     status: int
     code: str | None = None
     same_as: str | None = None
+    file: bytes | None = None
 
 
 @dataclass
@@ -157,7 +158,8 @@ def _malformed(reference: Reference, base: dict, *, judged: bool) -> Iterator[tu
 
 def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, code, same_as) -> Cell:
     expected = endpoint.expected
-    body = expected.make_body(Asked(world, persona, things))
+    asked = Asked(world, persona, things)
+    body, file = expected.make_body(asked), expected.file(asked) if expected.file else None
     path, query = endpoint.rule, dict(expected.query)
     for name, value in expected.path.items():
         path = path.replace(f"<{name}>", value)
@@ -171,7 +173,7 @@ def _cell(world, endpoint: Endpoint, persona: Persona, about, things, status, co
             query[reference.name] = value
         else:
             body = body | {reference.name: value} | reference.beside
-    return Cell(persona, about, path, query, body, status, code, same_as)
+    return Cell(persona, about, path, query, body, status, code, same_as, file)
 
 
 def ask(world: World, endpoint: Endpoint, cell: Cell):
@@ -184,7 +186,8 @@ def ask(world: World, endpoint: Endpoint, cell: Cell):
         return client.open(**request, **as_browser(client.application, token, sent_to(endpoint, cell)))
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    return client.open(**request, headers=headers, json=cell.body)
+    sent = {"json": cell.body} if cell.file is None else {"data": cell.file, "content_type": endpoint.view.file}
+    return client.open(**request, headers=headers, **sent)
 
 
 def sent_to(endpoint: Endpoint, cell: Cell) -> dict | None:

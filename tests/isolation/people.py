@@ -107,7 +107,7 @@ def personas(world: World) -> list[Persona]:
         member("customer", "funke", "customer", {"funke"}, above="chidi"),
         member("sub_agent", "dupe", "sub_agent", {"dupe", "hauwa", "walk_in_dupe"}, above="chidi"),
         member("agent", "chidi", "agent", chidi_sees),
-        member("other agent", "emeka", "agent", {"emeka", "ike", "passerby", "invited", "walk_in_emeka"}),
+        member("other agent", "emeka", "agent", {"emeka", "ike", "passerby", "invited", "brought", "walk_in_emeka"}),
         member("admin", "ada", "admin", EVERYBODY),
         Persona("super_admin", staff, role="super_admin", key="staff", things=everything),
         member("admin of another business", "ada", "admin", EVERYBODY, cast=away),

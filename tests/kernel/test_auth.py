@@ -35,6 +35,14 @@ class TestTokens:
         payload = jwt.decode(issue_access_token(7, 8, 9), options={"verify_signature": False})
         assert payload["exp"] - payload["iat"] == app.config["ACCESS_TOKEN_MINUTES"] * 60
 
+    def test_a_token_that_was_good_is_refused_when_its_time_is_over(self, monkeypatch):
+        """Also where this process has seen that its signature is right."""
+        token, ends = signed(claims()), time.time() + 60 + CLOCK_SKEW_SECONDS
+        assert read_access_token(token)[:3] == (7, 8, 9)
+        monkeypatch.setattr(auth.time, "time", lambda: ends + 1)
+        with pytest.raises(InvalidToken):
+            read_access_token(token)
+
     @pytest.mark.parametrize("name", ["sub", "sid", "ver", "iat", "exp", "iss", "aud"])
     def test_no_claim_may_be_missing(self, name):
         with pytest.raises(InvalidToken):

@@ -1,5 +1,6 @@
 """The commands of the kernel, and the one that makes the first super admin."""
 
+import json
 import re
 import uuid
 
@@ -9,8 +10,11 @@ from ofektom import audit
 from ofektom.auth import read_access_token
 from ofektom.caching import get_cache
 from ofektom.extensions import db
+from tests.architecture.reading import ROOT
 from tests.cast import Client
 from tests.kernel import tables
+
+COMMANDS = (ROOT / "docs" / "operations.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
 
 
 @pytest.fixture
@@ -110,3 +114,29 @@ def test_the_cache_can_be_flushed(app, flask):
     assert flask("flush-cache").output == "forgot 1 keys\n"
     with app.app_context():
         assert get_cache().get("settings:1") is None
+
+
+KEYS = {
+    "verify": {"businesses", "broken", "broken_seals"},
+    "seal-audit": {"sealed"},
+    "deliveries": {"waiting", "given_up"},
+    "deliveries --again nobody": {"tried_again"},
+    "tidy": {"idempotency_keys", "guess_budgets", "changed_facts", "deliveries"},
+    "role-parameters": {"statements"},
+    "flush-cache": {"forgotten"},
+    "sample-data": {"business", "people"},
+}
+
+
+@pytest.mark.parametrize("command", KEYS)
+def test_what_programs_are_told(cast, flask, settings, monkeypatch, command):
+    """The same keys whether there was anything to do or not; docs/operations.md promises them."""
+    for name, value in (("DATABASE_URL", settings.database_url), ("SECRET_KEY", settings.secret_key)):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIN_PEPPER", settings.pin_pepper)
+    said = flask(*command.split(), "--json")
+    found = json.loads(said.stdout)
+    assert (said.exit_code, found.pop("ok")) == (0, True)
+    assert found.keys() == KEYS[command]
+    [row] = re.findall(rf"^\| `{command.split()[0]}`.*\|([^|]*)\|$", COMMANDS, re.MULTILINE)
+    assert all(f"`{key}`" in row for key in KEYS[command])

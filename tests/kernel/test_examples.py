@@ -23,7 +23,7 @@ class Sample:
 
     def __init__(self, app: Flask):
         self.app, self.people = app, {}
-        made = app.test_cli_runner().invoke(args=["sample-data"]).output
+        made = app.test_cli_runner().invoke(args=["sample-data", "--json"]).output
         for person in json.loads(made.splitlines()[-1])["people"]:
             client = self.people[person["role"]] = Client(app)
             client.sign_in(person["login"], person["secret"])
@@ -39,13 +39,16 @@ class Sample:
                 path = path.replace(f"{{{parameter['name']}}}", str(parameter["example"]))
             elif parameter["in"] == "query" and "example" in parameter:
                 query[parameter["name"]] = parameter["example"]
-        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+        [(kind, media)] = operation.get("requestBody", {}).get("content", {None: {}}).items()
+        sent = {"json": media["example"]} if kind == "application/json" else {"data": media.get("example")}
         headers, by = {"Idempotency-Key": uuid.uuid4().hex}, operation["x-example"]["by"]
         if by:
             headers["Authorization"] = f"Bearer {self.people[by].token}"
         client = self.app.test_client(use_cookies=False)
         with commits_withheld():
-            return client.open(path, method=method, headers=headers, query_string=query, json=body, buffered=True)
+            return client.open(
+                path, method=method, headers=headers, query_string=query, content_type=kind, **sent, buffered=True
+            )
 
     def faults(self, schema: dict, document) -> list[str]:
         """What a document has that its schema does not allow, and the other way round."""
@@ -107,7 +110,7 @@ def test_every_operation_has_its_examples_and_few_have_to_show_a_refusal(sample,
     assert len(refused) < 0.1 * sum(len(item) for item in sample.document["paths"].values()), refused
     for method, path, operation in operations(sample):
         if "requestBody" in operation:
-            assert "example" in operation["requestBody"]["content"]["application/json"], (method, path)
+            assert all("example" in media for media in operation["requestBody"]["content"].values()), (method, path)
         for response in operation["responses"].values():
             for kind, media in response.get("content", {}).items():
                 assert "json" not in kind or media.keys() & {"example", "examples"}, (method, path, kind)

@@ -34,6 +34,8 @@ def assert_problem(answer, status: int, code: str) -> dict:
     assert body["request_id"] == answer.headers["X-Request-ID"]
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
     return body
 
 

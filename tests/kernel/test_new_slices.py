@@ -117,7 +117,7 @@ def the_slice_of_the_page_is_dropped_in_and_both_are_tested(copy: Tree) -> dict:
     )
     dry_run, migration, tests, _ = blocks("sh")
     assert f"new-blueprint {NEW} --dry-run" in dry_run
-    people = people_of(copy.flask(*re.findall("make flask ARGS='(.*)'", migration), "sample-data"))
+    people = people_of(copy.flask(*re.findall("make flask ARGS='(.*)'", migration), "sample-data --json"))
     tidy(copy)
     command = shlex.split(tests.replace("\\\n", "").replace("loyalty or", f"loyalty or {NEW} or"))[1:]
     said = copy.run(*command, "-p", "no:cacheprovider", f"tests/blueprints/{NEW}")

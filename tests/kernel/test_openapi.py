@@ -1,5 +1,7 @@
 """The document is valid, complete, and says the same as the code that runs."""
 
+import base64
+import hashlib
 import re
 
 import pytest
@@ -86,7 +88,7 @@ def test_every_code_it_names_exists(operations):
 
 def test_bodies_and_parameters_are_described(operations):
     for view, rule, operation in operations:
-        assert ("requestBody" in operation) == (view.body is not None), rule
+        assert ("requestBody" in operation) == bool(view.body or view.file), rule
         given = {(parameter["in"], parameter["name"]): parameter for parameter in operation["parameters"]}
         assert {name for place, name in given if place == "path"} == rule.arguments, rule
         assert (("header", "Idempotency-Key") in given) == view.idempotent, rule
@@ -139,6 +141,15 @@ def test_the_page_and_all_it_loads_come_from_us(app):
         answer.close()
 
 
+def test_the_page_runs_no_other_script_than_its_own(app):
+    page = app.test_client().get("/docs")
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    [inline] = re.findall(r"<script>(.+?)</script>", page.text)
+    digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+    assert policy["script-src"] == f"'self' 'sha256-{digest}'"
+    assert (policy["default-src"], policy["frame-ancestors"], policy["base-uri"]) == ("'none'",) * 3
+
+
 @pytest.mark.parametrize("name", ["nothing.js", "../__init__.py", "..%2f__init__.py", "%2e%2e/__init__.py", "%00"])
 def test_only_the_pages_assets_are_served(app, name):
     answer = app.test_client().get(f"/docs/assets/{ASSETS.version}/{name}")
@@ -169,3 +180,39 @@ def test_makers_of_clients_find_what_they_need(document):
                 assert shape["format"] == "int64", (name, field)
         if name.endswith("Out"):
             assert set(schema["required"]) == set(schema["properties"]), name
+
+
+def test_a_body_is_needed_where_a_field_is(document):
+    needed = {
+        f"{method} {path}": operation["requestBody"]["required"]
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    }
+    assert needed["post /api/v1/members"]
+    assert not needed["patch /api/v1/settings"]
+    assert not needed["post /api/v1/savings/{account_id}/markings"]
+
+
+def test_the_document_says_what_text_and_days_and_weekdays_may_be(document):
+    schemas = document["components"]["schemas"]
+    assert re.search(schemas["UnitIn"]["properties"]["name"]["pattern"], " Balogun Market ")
+    assert not re.search(schemas["UnitIn"]["properties"]["name"]["pattern"], "Balogun\u202eMarket")
+    assert not re.search(schemas["HolidayIn"]["properties"]["day"]["pattern"], "1999-12-31")
+    weekdays = schemas["SettingsIn"]["properties"]["weekdays"]
+    assert (weekdays["minItems"], weekdays["maxItems"]) == (1, 7)
+
+
+def test_a_read_may_say_that_nothing_has_changed(document):
+    paths = document["paths"]
+    assert "304" in paths["/api/v1/savings/{account_id}"]["get"]["responses"]
+    assert "304" not in paths["/api/v1/savings"]["post"]["responses"]
+
+
+def test_an_asset_is_sent_whole_whatever_part_is_asked_for(app):
+    path = f"/docs/assets/{ASSETS.version}/swagger-ui.css"
+    with app.test_client().get(path) as whole, app.test_client().get(path, headers={"Range": "bytes=9-"}) as part:
+        assert (part.status_code, part.data) == (200, whole.data)
+        headers = {"If-None-Match": whole.headers["ETag"], "Range": "bytes=9999999-"}
+    with app.test_client().get(path, headers=headers) as same:
+        assert same.status_code == 304

@@ -110,3 +110,10 @@ def test_only_some_acts_can_be_rehearsed(cast):
     answer = cast.ada.post("/units?dry_run=true", {"name": "Balogun"})
     assert (answer.status, list(answer["errors"])) == (422, ["dry_run"])
     assert cast.ada.ok("GET", "/units")["items"] == []
+
+
+def test_a_rehearsal_refuses_the_key_that_the_act_would(cast):
+    account = cast.open_account(cast.funke)
+    path = f"/savings/{account['id']}/markings"
+    answers = [cast.chidi.post(f"{path}{query}", {}, key="a b") for query in ("", "?dry_run=true")]
+    assert [answer.code for answer in answers] == ["idempotency.key_required"] * 2

@@ -38,7 +38,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, database_url):
     with with_database(ROOT, database_url, "clients") as tree:
-        people = people_of(tree.flask("db upgrade", "sample-data"))
+        people = people_of(tree.flask("db upgrade", "sample-data --json"))
         with tree.served(tmp_path_factory.mktemp("clients") / "log") as anybody:
             yield Service(tree, people, *(anybody.sign_in(people[login]) for login in ("chidi", "ada")))
 

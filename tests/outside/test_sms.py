@@ -1,5 +1,6 @@
 """What goes to the SMS carrier: exactly what happened, to whom it concerns, in order, until it is taken."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -191,7 +192,8 @@ def test_who_cannot_be_reached_is_given_up_after_some_hours_and_holds_nobody_up(
     assert "markings.collected" in said
     assert "answered 400, 15 attempts" in said
     assert "1 deliveries" in house.app.test_cli_runner().invoke(args=["deliveries", "--again", "sms"]).output
-    house.deliver()
+    sent = json.loads(house.app.test_cli_runner().invoke(args=["deliver", "--once", "--json"]).stdout)
+    assert (sent["ok"], sent["tried"]["sms"]) == (True, 1)
     assert [row[1] for row in house.states()] == ["sent", "sent"]
 
 

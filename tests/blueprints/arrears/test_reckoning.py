@@ -45,6 +45,11 @@ def _reckon(business, *more: str):
     return business.app.test_cli_runner().invoke(args=command)
 
 
+def _pieces(said) -> int:
+    [one] = json.loads(said.stdout)["reckoned"]
+    return one["pieces"]
+
+
 def _kept(business) -> list[dict]:
     query = "SELECT *, ended_at IS NOT NULL AS whole FROM reckonings WHERE business_id = :id ORDER BY id"
     return rows(business.app, query, id=business.business_id)
@@ -62,7 +67,7 @@ def test_a_small_business_is_told_of_this_moment(business, app, monkeypatch):
 def test_a_large_one_is_told_what_was_reckoned_and_as_of_when(large, calendar):
     assert _told(large) == (None, None, None, None)
     said = _reckon(large)
-    assert (said.exit_code, json.loads(said.stdout)["pieces"]) == (0, 2)
+    assert (said.exit_code, _pieces(said)) == (0, 2)
     *sums, reckoned_at = _told(large)
     assert sums == [{"accounts": 5, "slots": 13, "amount": 130_000}, {"slots": 5, "amount": 50_000}, 2]
     assert datetime.fromisoformat(reckoned_at) == _kept(large)[0]["begun_at"]
@@ -94,12 +99,12 @@ def test_it_goes_on_where_it_was_broken_off_and_starts_anew_on_another_day(large
     [half] = _kept(large)
     assert (half["whole"], half["last_account_id"]) == (False, large.accounts[3]["id"])
     assert _told(large) == (None, None, None, None), "half of it is not told"
-    assert json.loads(_reckon(large).stdout)["pieces"] == 1
+    assert _pieces(_reckon(large)) == 1
     assert _told(large)[0] == {"accounts": 5, "slots": 13, "amount": 130_000}
     with app.app_context():
         services.go_on(books, services.begin(books))
     calendar.to(MONDAY + timedelta(days=4))
-    assert json.loads(_reckon(large).stdout)["pieces"] == 2
+    assert _pieces(_reckon(large)) == 2
     assert [(row["whole"], row["slots"]) for row in _kept(large)] == [(True, 13), (True, 18)]
 
 

@@ -1,10 +1,12 @@
 """Signing in and out over HTTP."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ofektom.app import create_app
+from ofektom.extensions import db
 from tests.cast import PASSWORD, PIN, Client, Person, new_phone
 
 
@@ -58,6 +60,21 @@ def test_refresh_rotates_and_reuse_ends_the_session(cast, anonymous):
     assert anonymous.post("/auth/refresh", {"refresh_token": first}).code == "auth.invalid_token"
     assert person.get("/auth/me").status == 401, "the whole family is dead"
     assert anonymous.post("/auth/refresh", {"refresh_token": second["refresh_token"]}).status == 401
+
+
+def test_no_session_lives_for_ever(app, cast, anonymous):
+    """However often it is refreshed, it ends SESSION_DAYS after the sign-in."""
+    person = cast.join("customer", "Yemi Ola", parent=cast.chidi)
+    [session] = person.ok("GET", "/auth/sessions")["items"]
+    with app.app_context(), db.engine.begin() as connection:
+        began = {"days": app.config["SESSION_DAYS"] - 1, "id": session["id"]}
+        connection.execute(
+            db.text("UPDATE sessions SET created_at = now() - make_interval(days => :days) WHERE id = :id"), began
+        )
+    anonymous.ok("POST", "/auth/refresh", {"refresh_token": person.tokens["refresh_token"]})
+    [session] = person.ok("GET", "/auth/sessions")["items"]
+    left = datetime.fromisoformat(session["expires_at"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < left < timedelta(hours=25)
 
 
 def test_logout_ends_this_session_and_logout_all_ends_every_one(cast):

@@ -173,3 +173,17 @@ def test_collections_filter_by_account_collector_and_day(march):
     assert found(f"collector_id={march.chidi.id}") == [mine["collection_id"]]
     assert found("collected_on=2027-03-02") == []
     assert march.hauwa.get(f"/collections/{mine['collection_id']}").status == 404
+
+
+def test_a_card_whose_days_are_all_paid_stays_completed_when_credit_is_taken_back(fresh_cast):
+    """The credit was on its way out when the last day was paid, and came back with the request."""
+    fresh_cast.ada.ok("PATCH", "/settings", {"cycle_days": 2})
+    account = fresh_cast.open_account(fresh_cast.funke, contribution=50_000)
+    fresh_cast.mark(account, days=1)
+    only_credit = fresh_cast.mark(account, amount=30_000)
+    request = fresh_cast.funke.ok("POST", "/payments", {"account_id": account["id"]})
+    assert fresh_cast.mark(account)["state"] == "completed"
+    fresh_cast.ada.ok("POST", f"/payments/{request['id']}/reject", {"reason": "not today"})
+    fresh_cast.ada.ok("POST", f"/collections/{only_credit['collection_id']}/reversal", {"reason": "wrong card"})
+    card = fresh_cast.card(account)
+    assert (card["account"]["state"], card["totals"]["slots_paid"]) == ("completed", 2)

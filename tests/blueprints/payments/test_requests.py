@@ -147,6 +147,17 @@ def test_a_transfer_waits_for_the_cool_down_and_the_banks_reference_counts_once(
     assert available(saved) == 100_000
 
 
+def test_a_transfer_is_paid_only_when_it_is_approved(saved, calendar):
+    account, before = saved.funke.ok("POST", "/payment-accounts", NUMBER), available(saved)
+    calendar.forward(hours=25)
+    wired = ask(saved, amount=1_000, method="transfer", payment_account_id=account["id"])
+    path, bank = f"/payments/{wired['id']}", {"bank_reference": "REF-0002"}
+    assert saved.ada.post(f"{path}/pay-transfer", bank).code == "payments.wrong_status"
+    saved.ada.ok("POST", f"{path}/reject", {"reason": "not hers"})
+    assert saved.ada.post(f"{path}/pay-transfer", bank).code == "payments.wrong_status"
+    assert available(saved) == before
+
+
 def test_each_request_is_paid_in_its_own_way(saved, calendar):
     account = saved.funke.ok("POST", "/payment-accounts", NUMBER)
     cash = ask(saved, amount=1_000)

@@ -1,0 +1,1 @@
+"""The long half of the fault tests: `make faults`."""
