@@ -11,7 +11,7 @@ SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
 PEERS := .venv-peers
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf bench screenshots replay-image replay-machine restore-drill faults sabotage requirements clean
+.PHONY: help run cluster flask test fuzz model parsers lint security sbom conf bench screenshots replay-image replay-machine restore-drill growth memory faults sabotage requirements clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -66,6 +66,14 @@ screenshots: $(INSTALLED) ## Take a picture of every page of the console, on des
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure limits, us and peers, and write them to docs/performance.md; ARGS="--only us --rounds 2"
 	@local/servers.sh redis-server nginx apache2-utils
 	@$(BIN)/python -m bench.compare --peers $(PEERS)/bin/python $(ARGS)
+
+growth: $(INSTALLED) ## Measure reads and marking at several sizes; ARGS="--sizes 1000,100000"
+	@local/servers.sh redis-server
+	@$(BIN)/python -m bench.growth $(ARGS)
+
+memory: $(INSTALLED) ## Measure what workers keep in memory under load; ARGS="--requests 20000"
+	@local/servers.sh redis-server
+	@$(BIN)/python -m bench.memory $(ARGS)
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql

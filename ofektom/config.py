@@ -99,6 +99,8 @@ class Settings:
     smtp_url: str
     mail_from: str
     idempotency_days: int
+    reckon_live_rows: int
+    reckon_minutes: int
     clock_offset_seconds: int
     log_level: str
 
@@ -177,6 +179,8 @@ def _read(env: Env) -> dict:
         "smtp_url": env.str("SMTP_URL", ""),
         "mail_from": env.str("MAIL_FROM", ""),
         "idempotency_days": env.int("IDEMPOTENCY_DAYS", 30),
+        "reckon_live_rows": env.int("RECKON_LIVE_ROWS", 5000),
+        "reckon_minutes": env.int("RECKON_MINUTES", 60),
         "clock_offset_seconds": env.int("CLOCK_OFFSET_SECONDS", 0),
         "log_level": env.str("LOG_LEVEL", "INFO"),
     }

@@ -1,7 +1,8 @@
 """`flask deliver`: what passes on the outbox's rows and sends what is to be sent, beside the web processes.
 
 One thread passes on, and each channel has a thread of its own: a receiver that takes its time holds up nobody on
-another channel. Any number of these processes may run.
+another channel. So has each chore of the slices, which has nothing to do with sending and is done here because a worker
+is always there. Any number of these processes may run.
 """
 
 import logging
@@ -20,6 +21,7 @@ from ofektom.deliveries import Later, Never, Outcome
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1
+CHORE_IDLE_SECONDS = 60
 TROUBLED_SECONDS = 5
 Sender = Callable[[dict], Outcome]
 
@@ -32,6 +34,11 @@ def listeners() -> list[outbox.Listener]:
 def senders() -> dict[str, Sender]:
     """Who sends what, by channel."""
     return {name: send for m in discovery.find_slices().values() for name, send in getattr(m, "SENDERS", {}).items()}
+
+
+def chores() -> list[Callable[[], bool]]:
+    """What is to be done now and then without anybody asking: each does a piece, and returns whether there was any."""
+    return [chore for module in discovery.find_slices().values() for chore in getattr(module, "CHORES", ())]
 
 
 def pass_on() -> bool:
@@ -85,12 +92,12 @@ def _say_tried(found: dict) -> str:
     return " ".join(f"{channel}: {count} tried" for channel, count in found["tried"].items())
 
 
-def _work(app: Flask, stop: threading.Event, step: Callable[[], bool]) -> None:
+def _work(app: Flask, stop: threading.Event, step: Callable[[], bool], idle: float = IDLE_SECONDS) -> None:
     while not stop.is_set():
         pause = TROUBLED_SECONDS
         try:
             with app.app_context():
-                pause = 0 if step() else IDLE_SECONDS
+                pause = 0 if step() else idle
         except Exception as error:
             log.warning("cannot deliver at the moment: %s", type(error).__name__)
         stop.wait(pause)
@@ -109,6 +116,7 @@ def deliver(once: bool) -> dict | None:
         signal.signal(name, lambda *_: stop.set())
     steps = [pass_on, *((lambda c=channel, s=send: deliver_one(c, s)) for channel, send in senders().items())]
     threads = [threading.Thread(target=_work, args=(app, stop, step)) for step in steps]
+    threads += [threading.Thread(target=_work, args=(app, stop, chore, CHORE_IDLE_SECONDS)) for chore in chores()]
     for thread in threads:
         thread.start()
     log.info("delivering")

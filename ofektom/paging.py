@@ -21,11 +21,13 @@ def page(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | No
     return of_rows([dict(row) for row in db.session.execute(query).mappings()], limit)
 
 
-def of_rows(rows: list[dict], limit: int) -> dict:
-    """The page that `rows` are, `limit` of them and perhaps one more, by which one sees that there are more."""
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return {"items": rows, "next": _encode(rows[-1]["id"]) if more else None}
+def of_rows(rows: list[dict], limit: int, looked_to: int | None = None) -> dict:
+    """The page that `rows` are, `limit` of them and perhaps one more, by which one sees that there are more.
+
+    There may also be more after the key `looked_to`, the last one that was looked at for the page.
+    """
+    last = rows[limit - 1]["id"] if len(rows) > limit else looked_to
+    return {"items": rows[:limit], "next": None if last is None else _encode(last)}
 
 
 def cut(query: Select, key: ColumnElement[int], *, limit: int, cursor: str | None, newest_first: bool) -> Select:

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import psycopg2
+from flask import current_app
 from psycopg2.extensions import adapt
-from sqlalchemy import Select, bindparam
+from sqlalchemy import BindParameter, Select, bindparam
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 from ofektom import database
 from ofektom.driver import Cursor
@@ -195,6 +197,11 @@ def prepared(build: Callable[..., Select]) -> Callable[..., list[dict]]:
 
     run.later = later
     return run
+
+
+def setting(name: str, type_: TypeEngine) -> BindParameter:
+    """A parameter of statements: the setting of that name, as it is when a statement runs."""
+    return bindparam(name.lower(), type_=type_, callable_=lambda: current_app.config[name])
 
 
 def _constant(made: SQLCompiler, found: re.Match) -> str:

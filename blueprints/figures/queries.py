@@ -1,6 +1,6 @@
 """Sums over collections, commissions and the ledger: one statement for each report, within the caller's sight."""
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import array
 
-from blueprints.arrears.queries import IS_OPEN, asked, unpaid
+from blueprints.arrears.queries import IS_OPEN, standing
 from blueprints.businesses.models import Unit
 from blueprints.commissions.models import Commission
 from blueprints.commissions.rules import CommissionStatus
@@ -29,7 +29,6 @@ from blueprints.markings.models import Collection
 from blueprints.payments.models import PaymentRequest
 from blueprints.payments.rules import RequestStatus
 from blueprints.savings.models import SavingsAccount
-from blueprints.savings.rules import State
 from blueprints.settings.rules import AccountKind
 from blueprints.users.queries import in_sight
 from ofektom import clock, paging, plain
@@ -210,24 +209,6 @@ def _waiting(actor: Actor) -> Select:
     return select(func.count().label("requests"), _sum(PaymentRequest.amount).label("amount")).where(*own)
 
 
-def _unpaid(actor: Actor) -> Select:
-    """What is missed and what is due today on all open accounts of the business."""
-    day, owing = asked(actor), unpaid()
-    behind = owing.c.missed > 0
-    return (
-        select(
-            func.count().filter(SavingsAccount.state == State.IN_PROGRESS).label("active"),
-            func.count().filter(behind).label("accounts"),
-            _sum(owing.c.missed).label("slots"),
-            _sum(owing.c.amount_missed).label("amount"),
-            _sum(owing.c.due).label("slots_due"),
-            _sum(owing.c.amount_due).label("amount_due"),
-        )
-        .select_from(SavingsAccount.__table__.join(day, true()).join(owing, true()))
-        .where(SavingsAccount.business_id == actor.business_id, IS_OPEN)
-    )
-
-
 def _commission_of_month(actor: Actor, today) -> Select:
     begins = cast(func.date_trunc("month", cast(today, DateTime)), Date)
     earned = _earned(actor, begins, today, *_CHARGES)
@@ -241,7 +222,7 @@ def _dashboard(actor: Actor) -> Select:
     today = clock.today(actor.timezone)
     parts = {
         "collected_today": _collected(actor.business_id, today),
-        "unpaid": _unpaid(actor),
+        "unpaid": standing(actor),
         "approvals_waiting": _waiting(actor),
         "cash_with_agents": _held(actor.business_id),
         "commission_this_month": _commission_of_month(actor, today),
@@ -255,11 +236,16 @@ def _dashboard(actor: Actor) -> Select:
 
 
 def dashboard(actor: Actor) -> dict:
-    """How the business stands today. Amounts in minor units."""
+    """How the business stands today. Amounts in minor units; None for what has not been reckoned yet."""
     [row] = _dashboard(actor, as_of=None)
     unpaid = row["unpaid"]
     due = {"slots": unpaid["slots_due"], "amount": unpaid["amount_due"]}
-    return row | {"arrears": unpaid, "still_due_today": due, "active_accounts": unpaid["active"]}
+    return row | {
+        "arrears": None if unpaid["accounts"] is None else unpaid,
+        "still_due_today": None if due["slots"] is None else due,
+        "active_accounts": unpaid["active"],
+        "reckoned_at": unpaid["reckoned_at"] and datetime.fromisoformat(unpaid["reckoned_at"]),
+    }
 
 
 @plain.prepared

@@ -105,11 +105,24 @@ class DashboardOut(Schema):
     currency = Currency()
     today = fields.Date(metadata={"description": "the business day"})
     collected_today = fields.Nested(TakenOut)
-    still_due_today = fields.Nested(_DueOut, metadata={"description": "today's unpaid slots"})
-    active_accounts = fields.Integer(metadata={"description": "in progress"})
+    still_due_today = fields.Nested(
+        _DueOut, allow_none=True, metadata={"description": "today's unpaid slots; null: not reckoned yet today"}
+    )
+    active_accounts = fields.Integer(
+        allow_none=True, metadata={"description": "in progress; null: many, and never reckoned yet"}
+    )
     approvals_waiting = fields.Nested(_WaitingOut)
     cash_with_agents = fields.Nested(_HeldOut)
-    arrears = fields.Nested(_UnpaidOut, metadata={"description": "slots missed before today"})
+    arrears = fields.Nested(
+        _UnpaidOut, allow_none=True, metadata={"description": "slots missed before today; null: never reckoned yet"}
+    )
+    reckoned_at = fields.DateTime(
+        allow_none=True,
+        metadata={
+            "description": "as of when these three are, of a business with many accounts; null: of this moment, or,"
+            " where they are null, of no moment yet"
+        },
+    )
     commission_this_month = fields.Nested(EarnedOut)
 
 

@@ -326,6 +326,8 @@ BY_CONSTRAINT = [
     Query("ofektom.auth.renew_access()", lambda: auth.renew_access(callers.Claims(CUSTOMER_ID, CUSTOMER_ID, 1, 0.0))),
     _unpaid(unpaid.dormant, days=30),
     _unpaid(unpaid.dormant, AGENT, days=30),
+    Query("arrears.queries.to_reckon()", unpaid.to_reckon),
+    Query("arrears.queries.piece()", lambda: db.session.execute(unpaid.piece(ADMIN, 0, 2000), {"as_of": LATELY})),
     _taken_in("agent", collector_id=AGENT.membership_id),
     _report(figures, figures.cash, **FIRST),
     _report(figures, figures.cash, actor=AGENT, **FIRST),

@@ -114,6 +114,7 @@ def test_the_dashboard_says_how_the_business_stands(business):
         "approvals_waiting": {"requests": 1, "amount": 5_000},
         "cash_with_agents": {"agents": 3, "amount": 90_000},
         "arrears": {"accounts": 1, "slots": 2, "amount": 20_000},
+        "reckoned_at": None,
         "commission_this_month": {"cycles": 3, "agent_amount": 30_000, "business_amount": 0},
     }
 
