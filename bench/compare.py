@@ -110,9 +110,9 @@ def staged(parts: list[str], python: Path) -> Iterator[tuple[Stage, dict]]:
         front = _stage_ways(stage, port, gunicorn) if "us" in parts else 0
         if peers:
             found["equal"] = _stage_peers(stage, port, peers)
-        yield stage, found
         if "us" in parts:
             found["guide"] = _guide(stage, front)
+        yield stage, found
 
 
 def _stage_limits(stage: Stage, port: int, gunicorn: psutil.Process) -> None:

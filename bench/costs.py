@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +26,11 @@ from argon2 import PasswordHasher
 from bench.load import Outcome, drive
 from bench.world import Case, build_cases
 from local.postgres import embedded
-from tests.conf.processes import ROOT, free_port, redis_server, running
+from tests.conf.processes import ROOT, ask, free_port, redis_server, running, wait_for
 
 WORKERS = 2
+# Seconds until a server answers; it takes about three where nothing else runs.
+PATIENCE = 180
 SECRETS = {"SECRET_KEY": secrets.token_hex(32), "PIN_PEPPER": secrets.token_hex(32)}
 
 
@@ -83,8 +85,16 @@ def service(url: str, redis_url: str, folder: Path, **more: str) -> Iterator[tup
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "--max-requests", "0", "bench.served:app"]
     variables = os.environ | environment | more
-    with running(command, port, folder / f"gunicorn-{port}.log", patience=60, cwd=ROOT, env=variables) as process:
+    with running(command, port, folder / f"gunicorn-{port}.log", patience=PATIENCE, cwd=ROOT, env=variables) as process:
+        wait_for(lambda: answers(port, "/livez"), PATIENCE)
         yield port, psutil.Process(process.pid)
+
+
+def answers(port: int, path: str) -> bool:
+    """Whether somebody answers: gunicorn listens before its workers have read the program."""
+    with suppress(OSError):
+        return ask(port, path).status < 500
+    return False
 
 
 def measure(meter: Meter, port: int, case: Case, *, strict: bool = True) -> Cost:

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import psutil
 import psycopg2
 from psycopg2 import sql
 
-from bench.costs import SECRETS, WORKERS
+from bench.costs import PATIENCE, SECRETS, WORKERS, answers
 from bench.world import World
 from ofektom.identity import MEMBER_ROLES
 from tests.conf.processes import ROOT, ask, free_port, running, wait_for
@@ -84,7 +84,9 @@ def fastapi(peers: Peers, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
     """FastAPI's port and master process."""
     port = free_port()
     command = [peers.python, "-m", "uvicorn", "bench.peers.fastapi_peer.main:app", "--workers", str(WORKERS)]
-    with _serving(peers, [*command, "--port", str(port), "--timeout-keep-alive", "100"], port, folder) as process:
+    # On a busy machine a worker that is only slow would be taken for stuck, and killed, after 5 s.
+    command += ["--timeout-keep-alive", "100", "--timeout-worker-healthcheck", "60"]
+    with _serving(peers, [*command, "--port", str(port)], port, folder) as process:
         yield port, process
 
 
@@ -101,15 +103,9 @@ def django(peers: Peers, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
 @contextmanager
 def _serving(peers: Peers, command: list, port: int, folder: Path) -> Iterator[psutil.Process]:
     variables = os.environ | peers.variables
-    with running(command, port, folder / f"peer-{port}.log", patience=60, cwd=ROOT, env=variables) as process:
-        wait_for(lambda: _answers(port), 90)  # they listen before they have read their programs
+    with running(command, port, folder / f"peer-{port}.log", patience=PATIENCE, cwd=ROOT, env=variables) as process:
+        wait_for(lambda: answers(port, "/api/v1/auth/me"), PATIENCE)  # they listen before they have read their programs
         yield psutil.Process(process.pid)
-
-
-def _answers(port: int) -> bool:
-    with suppress(OSError):
-        return ask(port, "/api/v1/auth/me").status in (401, 403)
-    return False
 
 
 def compare(world: World, ports: dict[str, int]) -> list[str]:
