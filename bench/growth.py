@@ -33,7 +33,6 @@ from tests.population import Size
 RESULTS = ROOT / "bench" / "results" / "growth.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 MARKS = "<!-- growth -->", "<!-- /growth -->"
-SAMPLES = 100
 MARKINGS = 1000
 LARGE = 10_000  # rows of a table that no request may read through
 _DURATION = re.compile(rb"duration: ([0-9.]+) ms")
@@ -55,13 +54,13 @@ class Log:
         return sum(map(float, _DURATION.findall(self.file.read())))
 
 
-def measure_reads(port: int, log: Log, reads: list[Case], given: dict[str, str]) -> dict[str, dict]:
+def measure_reads(port: int, log: Log, reads: list[Case], given: dict[str, str], samples: int) -> dict[str, dict]:
     """Latencies of each read, one request at a time, in milliseconds: of the whole and within PostgreSQL."""
     found = {}
     for case in reads:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers, whole, inside = {"Authorization": f"Bearer {given[case.role]}"}, [], []
-        for number in range(SAMPLES + 5):
+        for number in range(samples + 5):
             began = time.perf_counter()
             connection.request("GET", case.paths[number % len(case.paths)], headers=headers)
             answer = connection.getresponse()
@@ -87,7 +86,7 @@ def figures(whole: list[float], inside: list[float]) -> dict[str, float]:
     }
 
 
-def measure_markings(port: int, log: Log, app: Flask) -> dict:
+def measure_markings(port: int, log: Log, app: Flask, samples: int) -> dict:
     """A day's cash on accounts that have begun none: one after the other, then ten at once, by their collectors."""
     with app.app_context():
         rows = db.session.execute(text(_OPEN), {"most": MARKINGS}).all()
@@ -101,11 +100,11 @@ def measure_markings(port: int, log: Log, app: Flask) -> dict:
     ]
     whole, inside = [], []
     log.milliseconds()
-    for request in requests[:SAMPLES]:
+    for request in requests[:samples]:
         outcome = drive_one(port, request)
         whole.append(outcome)
         inside.append(log.milliseconds())
-    bulk = drive(port, requests[SAMPLES:], total=MARKINGS - SAMPLES, connections=10)
+    bulk = drive(port, requests[samples:], total=MARKINGS - samples, connections=10)
     kept = bulk.statuses.get(201, 0)
     return figures(whole, inside) | {"bulk_per_second": round(kept / bulk.seconds, 1), "statuses": bulk.statuses}
 
@@ -173,7 +172,7 @@ def command(app: Flask, *arguments: str) -> dict:
     return {"seconds": round(time.monotonic() - began, 1), "said": said.stdout[-300:], "status": said.exit_code}
 
 
-def run(place: Path, accounts: int, days: int) -> dict:
+def run(place: Path, accounts: int, days: int, samples: int) -> dict:
     """All figures of one size."""
     size = Size(businesses=1, accounts=accounts, days=days)
     with ExitStack() as stack:
@@ -182,7 +181,13 @@ def run(place: Path, accounts: int, days: int) -> dict:
         with app.app_context():
             disk = db.session.scalar(text("SELECT pg_database_size(current_database())"))
             db.session.remove()
-        result = {"accounts": accounts, "days": days, "fill_seconds": round(seconds), "gigabytes": round(disk / 1e9, 2)}
+        result = {
+            "accounts": accounts,
+            "days": days,
+            "samples": samples,
+            "fill_seconds": round(seconds),
+            "gigabytes": round(disk / 1e9, 2),
+        }
         result["reckon"] = command(app, "reckon", "--business", "1", "--json")
         members = {ADMIN: 1, AGENT: size.member_id(1), CUSTOMER: size.member_id(size.staff + 1)}
         given = tokens(app, list(members.values()))
@@ -194,8 +199,8 @@ def run(place: Path, accounts: int, days: int) -> dict:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis_url = stack.enter_context(redis_server(free_port(), folder))
         port, _ = stack.enter_context(service(url, redis_url, folder))
-        result["reads"] = measure_reads(port, log, reads, given)
-        result["marking"] = measure_markings(port, log, app)
+        result["reads"] = measure_reads(port, log, reads, given, samples)
+        result["marking"] = measure_markings(port, log, app, samples)
         alter_system(app, log_min_duration_statement="-1")
         result["verify"] = command(app, "verify")
         with app.app_context():
@@ -214,6 +219,7 @@ def table(results: list[dict]) -> str:
     def row(name: str, values: list, ratio: str = "") -> None:
         lines.append(f"| {name} | " + " | ".join(map(str, values)) + f" | {ratio} |")
 
+    row("markings of each", [result["days"] for result in results])
     row("filled in s", [result["fill_seconds"] or "kept" for result in results])
     row("GB on disk", [result["gigabytes"] for result in results])
     row("`flask reckon`, s", [result["reckon"]["seconds"] for result in results])
@@ -236,6 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,100000,1000000", help="accounts, parted by commas")
     parser.add_argument("--days", type=int, default=30, help="markings of each account, and its collectors' days")
+    parser.add_argument("--samples", type=int, default=100, help="requests of each read")
     parser.add_argument("--keep", type=Path, help="keep the databases here, and use those that are here")
     parser.add_argument("--table", action="store_true", help="only write the table anew")
     arguments = parser.parse_args()
@@ -243,7 +250,7 @@ def main() -> None:
     with ExitStack() as stack:
         place = arguments.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ofektom-growth-")))
         for accounts in [] if arguments.table else map(int, arguments.sizes.split(",")):
-            results[str(accounts)] = run(place / str(accounts), accounts, arguments.days)
+            results[str(accounts)] = run(place / str(accounts), accounts, arguments.days, arguments.samples)
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     before, _, rest = DOCUMENT.read_text().partition(MARKS[0])

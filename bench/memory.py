@@ -7,24 +7,24 @@ each has for itself alone. A leak shows as growth from one mark to the next afte
 import argparse
 import json
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 
 from bench.cluster import REQUESTS, mixed
-from bench.costs import SECRETS, service
+from bench.costs import SECRETS, WORKERS, service
 from bench.load import drive
 from bench.world import build_cases
 from local.postgres import embedded
-from tests.conf.processes import ROOT, free_port, redis_server
+from tests.conf.processes import ROOT, free_port, redis_server, wait_for
 
 RESULTS = ROOT / "bench" / "results" / "memory.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 MARKS = "<!-- memory -->", "<!-- /memory -->"
 MIB = 1 << 20
 CONNECTIONS = 20
+PATIENCE_SECONDS = 120
 
 
 def look(workers: list[psutil.Process]) -> dict[str, list[float]]:
@@ -42,7 +42,8 @@ def run(total: int, marks: int) -> list[dict]:
         redis_url = stack.enter_context(redis_server(free_port(), folder))
         cases = {case.name: case for case in build_cases(url, SECRETS)}
         port, gunicorn = stack.enter_context(service(url, redis_url, folder))
-        time.sleep(3)  # until both have booted
+        wait_for(lambda: len(gunicorn.children()) == WORKERS, PATIENCE_SECONDS)
+        drive(port, mixed(cases)[:WORKERS], total=10 * WORKERS, connections=WORKERS)  # answered once they have booted
         workers = gunicorn.children()
         seen = [{"requests": 0} | look(workers)]
         for number in range(1, marks + 1):
