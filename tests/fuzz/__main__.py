@@ -16,11 +16,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=24_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**9))
+    parser.add_argument("--callers", nargs="+", choices=CALLERS, default=CALLERS)
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
-    each, wrong = -(-chosen.requests // len(CALLERS)), 0
+    each, wrong = -(-chosen.requests // len(chosen.callers)), 0
     with throw_away_servers() as (settings, folder), served(settings, settings.database_url, folder) as service:
-        for part, caller in enumerate(callers(service)):
+        for part, caller in enumerate(callers(service, chosen.callers)):
             began = time.monotonic()
             tally = run_role(service.url, caller, seed=chosen.seed, requests=each, part=part)
             report(caller.persona.name, tally, time.monotonic() - began)

@@ -1,6 +1,6 @@
 """The service on a real socket, and two furnished businesses behind it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,9 +59,9 @@ def served(settings: Settings, database_url: str, folder: Path) -> Iterator[Serv
         db.engine.dispose()
 
 
-def callers(service: Service) -> list[Caller]:
-    """Somebody of each role."""
+def callers(service: Service, names: Sequence[str] = CALLERS) -> list[Caller]:
+    """Those who call."""
     home = service.world.home.cast.business_id
     mender = Actor(Staff(service.app).user_id, 0, True, home)
     world, people = service.world, service.people
-    return [Caller(service.app, people[name], home, mender, world.canaries) for name in CALLERS]
+    return [Caller(service.app, people[name], home, mender, world.canaries) for name in names]
