@@ -266,7 +266,7 @@ def main() -> None:
     # All that was started is ended then, as it is by Ctrl-C.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     python = arguments.peers.absolute()
-    result_file = arguments.report
+    result_file = arguments.report and arguments.report.resolve()
     if result_file is None:
         result = about(arguments.rounds, python)
         with staged(parts, python) as (stage, found):
@@ -276,7 +276,7 @@ def main() -> None:
         result_file.write_text(json.dumps(result | found, indent=1) + "\n")
     report.publish(json.loads(result_file.read_text()), ROOT / "docs" / "performance.md")
     run_program([python, "-m", "bench.plots", str(result_file), str(IMAGES)], cwd=ROOT, check=True)
-    print(f"{result_file.relative_to(ROOT)}, docs/performance.md, docs/images/")
+    print(f"{result_file}, docs/performance.md, docs/images/")
 
 
 if __name__ == "__main__":
