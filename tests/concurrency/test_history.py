@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ofektom.errors import Problem
 from ofektom.extensions import db
 from tests.concurrency.race import rows, scalar
+from tests.sheets import bring, row
 from tests.telling import sms_on, tell_everybody
 
 HISTORY = ("ledger_entries", "ledger_postings", "audit_events", "audit_seals")
@@ -32,6 +33,7 @@ def make_history(cast) -> None:
     unit = cast.ada.ok("POST", "/units", {"name": "Balogun market"})
     cast.ada.ok("PATCH", f"/members/{cast.funke.id}", {"unit_id": unit["id"]})
     _spend(cast)
+    bring(cast, row(cast.chidi))
     cast.ada.ok("POST", "/webhooks", {"url": "http://127.0.0.1:1/"})
     cast.funke.ok("PATCH", "/notifications/preferences", {"email": True})
     with sms_on(cast.app):
