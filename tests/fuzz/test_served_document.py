@@ -8,8 +8,8 @@ from tests.concurrency.race import assert_adds_up, separate_database
 from tests.fuzz.engine import Effort, Tally, run
 from tests.fuzz.service import CALLERS, Service, callers, served
 
-# Each caller tries a third of the operations, so that every operation is tried by two.
-SHORT = Effort(seed=20261125, examples=1, phases=("fuzzing",), parts=3)
+# Each caller tries a fifth of the operations, so that every operation is tried by one of them at least.
+SHORT = Effort(seed=20261125, examples=1, phases=("fuzzing",), parts=5)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_every_answer_is_a_documented_one(service, record_property):
         run(service.url, caller, replace(SHORT, part=part), tally)
         record_property("fuzz: requests", tally.requests)
         assert not tally.failures, f"{caller.persona.name}, seed {SHORT.seed}: {tally.failures}"
-        assert tally.requests > 30
+        assert tally.requests > 20
     assert len(CALLERS) == 6
     assert "Traceback" not in service.log.read_text()
     assert_adds_up(service.app)
