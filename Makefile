@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 UV := uv==0.13.9
-# Tests that kill servers and watch clocks have the machine to themselves; the others share its cores.
+# Tests that kill servers and watch clocks have the machine to themselves; the others share its cores, one more at a time
+# than there are, for some wait.
 ALONE := tests/faults
 # What runs in production.
 SHIPPED := ofektom blueprints conf deploy migrations wsgi.py
@@ -28,7 +29,7 @@ flask: $(INSTALLED) ## Run a command of the application on the database of make 
 
 test: $(INSTALLED) ## Run the tests; ARGS="-k login" goes to pytest
 	@local/servers.sh redis-server nginx pgbouncer postgresql gettext-base openssl systemd curl jq nodejs chromium chromium-driver
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses logical --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses $$(($$(nproc) + 1)) --maxprocesses 4 --dist worksteal $(ALONE:%=--ignore=%))
 	@$(if $(ARGS),,$(BIN)/python -m pytest $(ALONE))
 
 fuzz: $(INSTALLED) ## Have schemathesis send N requests of everybody, 24000 by default; SEED=7 repeats a run

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.model.both import Town
 from tests.model.machine import ThriftMachine
 
-STEPS = 8
+STEPS = 6
 
 
 def run_machine(town: Town, *, sequences: int, seed: int) -> Counter:
