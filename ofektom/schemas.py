@@ -165,6 +165,10 @@ class Day(fields.Date):
 class Moment(fields.AwareDateTime):
     """A time with its offset, ISO 8601, between 2000 and 2100."""
 
+    def __init__(self, **kwargs):
+        kwargs["metadata"] = {"pattern": _YEARS} | kwargs.get("metadata", {})
+        super().__init__(**kwargs)
+
     def _deserialize(self, value, attr, data, **kwargs):
         try:
             moment = super()._deserialize(value, attr, data, **kwargs).astimezone(UTC)
