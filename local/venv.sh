@@ -39,4 +39,5 @@ if ! problem=$(make_venv 2>&1); then
 fi
 
 echo "Installing the pinned requirements ..."
-"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+# Python compiles what is imported, which is a small part of what is installed.
+"$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check --require-hashes -r "$requirements"
