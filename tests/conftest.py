@@ -1,7 +1,6 @@
 """The suite's servers and its cast: a real PostgreSQL, the application on it, and the people of two businesses."""
 
 import itertools
-import secrets
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -12,9 +11,10 @@ import pytest
 
 from local.postgres import embedded
 from ofektom.app import create_app
-from ofektom.config import Settings, load_settings
+from ofektom.config import Settings
 from tests.cast import Cast, Client, Staff
 from tests.conf.processes import free_port, redis_server
+from tests.standalone import settings_for
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -35,20 +35,8 @@ def redis_url(tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def settings(database_url, redis_url) -> Settings:
-    """Settings of the suite: real ones but for the cheap hashing, so that a cast of ten signs in quickly."""
-    return load_settings(
-        {
-            "environment": "test",
-            "database_url": database_url,
-            "redis_url": redis_url,
-            "secret_key": secrets.token_hex(32),
-            "pin_pepper": secrets.token_hex(32),
-            "termii_secret_key": secrets.token_hex(16),
-            "workers": 1,
-            "argon2_memory_kib": 64,
-            "argon2_passes": 1,
-        }
-    )
+    """Settings of the suite."""
+    return settings_for(database_url, redis_url)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Servers that are thrown away afterwards, for the programs among the tests that run longer than a test may."""
+"""The settings of tests; and servers, thrown away afterwards, for those that are programs and run longer."""
 
 import secrets
 import tempfile
@@ -18,11 +18,11 @@ def throw_away_servers() -> Iterator[tuple[Settings, Path]]:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL's account has to get to its data
         with embedded(folder / "data", fast=True) as url, redis_server(free_port(), folder) as redis_url:
-            yield settings_for(url, redis_url), folder
+            yield settings_for(url, redis_url, access_token_minutes=1440), folder
 
 
-def settings_for(database_url: str, redis_url: str) -> Settings:
-    """Settings of tests: real ones but for the cheap hashing, so that a cast of ten signs in quickly."""
+def settings_for(database_url: str, redis_url: str, **more) -> Settings:
+    """Settings of tests: real ones but for `more` and the cheap hashing, so that a cast of ten signs in quickly."""
     return load_settings(
         {
             "environment": "test",
@@ -32,8 +32,8 @@ def settings_for(database_url: str, redis_url: str) -> Settings:
             "pin_pepper": secrets.token_hex(32),
             "termii_secret_key": secrets.token_hex(16),
             "workers": 1,
-            "access_token_minutes": 1440,
             "argon2_memory_kib": 64,
             "argon2_passes": 1,
         }
+        | more
     )
