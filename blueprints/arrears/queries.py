@@ -41,8 +41,9 @@ IS_OPEN = text(f"savings_accounts.{one_of('state', OPEN_STATES)}")
 MOST_LOOKED_AT = 1000
 _LIVE_ROWS = plain.setting("RECKON_LIVE_ROWS", Integer())
 _MINUTES = plain.setting("RECKON_MINUTES", Integer())
-_SUMS = ("active", "accounts", "slots", "amount")
-_SUMS_OF_THE_DAY = ("slots_due", "amount_due")
+# The columns of a Reckoning: as of any moment, and of its day alone.
+SUMS = ("active", "accounts", "slots", "amount")
+SUMS_OF_THE_DAY = ("slots_due", "amount_due")
 
 # That date was a Monday, which is bit 0 of the weekdays.
 _UNPAID = f"""
@@ -163,8 +164,8 @@ def standing(actor: Actor) -> Select:
     kept = select(Reckoning).where(Reckoning.business_id == actor.business_id, Reckoning.ended_at.is_not(None))
     kept = kept.order_by(Reckoning.id.desc()).limit(1).subquery("kept")
     is_small, is_of_today = size.c.is_small, kept.c.day == clock.today(actor.timezone)
-    columns = [case((is_small, live.c[name]), else_=kept.c[name]).label(name) for name in _SUMS]
-    for name in _SUMS_OF_THE_DAY:
+    columns = [case((is_small, live.c[name]), else_=kept.c[name]).label(name) for name in SUMS]
+    for name in SUMS_OF_THE_DAY:
         columns.append(case((is_small, live.c[name]), (is_of_today, kept.c[name])).label(name))
     columns.append(kept.c.begun_at.label("reckoned_at"))
     return select(*columns).select_from(size.join(live, true()).outerjoin(kept, not_(is_small)))

@@ -14,7 +14,6 @@ from ofektom.extensions import db
 # One piece takes a fraction of a second; a statement of a request would have less time than a busy hour may need.
 PIECE = 2000
 PIECE_TIMEOUT = "60s"
-_ADDED = ("active", "accounts", "slots", "amount", "slots_due", "amount_due")
 
 
 class Books(NamedTuple):
@@ -49,7 +48,7 @@ def go_on(books: Books, reckoning_id: int) -> bool:
     found = queries.piece(books, reckoning.last_account_id, PIECE)
     row = db.session.execute(found, {"as_of": reckoning.day}).mappings().one()
     reckoning.last_account_id = row["last_account_id"]
-    for name in _ADDED:
+    for name in queries.SUMS + queries.SUMS_OF_THE_DAY:
         setattr(reckoning, name, getattr(reckoning, name) + row[name])
     if row["read"] < PIECE:
         reckoning.ended_at = clock.read_now()

@@ -35,8 +35,7 @@ EXAMPLE = Example(file="reference,customer_name,agent,kind,contribution\nCARD-17
 def _import(actor, file: bytes, **how) -> dict:
     """Read the body's rows, as often as the verb has to begin again."""
     digest = hashlib.sha256(file).hexdigest()
-    rows = lambda: schemas.rows(io.BytesIO(file))  # noqa: E731
-    return services.import_rows(actor=actor, rows=rows, digest=digest, **how)
+    return services.import_rows(actor=actor, rows=lambda: schemas.rows(io.BytesIO(file)), digest=digest, **how)
 
 
 @bp.post(

@@ -1,5 +1,6 @@
 """A row of a file as it must be, and the report on a file."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -17,8 +18,6 @@ AMOUNTS = {"contribution", "target_amount", "opening_balance"}
 WHOLE = AMOUNTS | {"cycles", "cycle_days", "days_paid"}
 HINT = "Write minor units (kobo), digits only: 50000 for 500.00."
 INVALID = "imports.invalid_value"
-
-
 MOST_CARDS = 1_000  # remembered: many rows are of the same plan
 
 
@@ -55,17 +54,13 @@ def rows(file: BinaryIO) -> Iterator[tuple[int, dict] | list[Fault]]:
 
     Raises csv_reading's WrongColumns and Unreadable.
     """
-    cards: dict[tuple, Loaded] = {}
+    load_card = functools.lru_cache(MOST_CARDS)(lambda *found: _load(_CARD, dict(found)))
     for line, cells, fault in csv_reading.records(file, COLUMNS, REQUIRED):
         if fault:
             yield [Fault(line, None, "imports.wrong_shape", fault)]
             continue
-        key = tuple(cells.get(name) for name in _CARD.fields)
-        if key not in cards:
-            if len(cards) >= MOST_CARDS:
-                cards.clear()
-            cards[key] = _load(_CARD, cells)
-        (customer, of_customer), (card, of_card) = _load(_CUSTOMER, cells), cards[key]
+        of_the_card = ((name, cells[name]) for name in _CARD.fields if name in cells)
+        (customer, of_customer), (card, of_card) = _load(_CUSTOMER, cells), load_card(*of_the_card)
         wrong = [Fault(line, name, INVALID, message) for name, message in of_customer + of_card]
         yield wrong or (line, customer | card)
 

@@ -1,7 +1,7 @@
 """The verb of importing: all rows of a file or none, in one transaction, by statements that each write all of them."""
 
+import functools
 import itertools
-import secrets
 from collections.abc import Callable, Iterator
 
 from sqlalchemy import func, insert, select, text
@@ -20,7 +20,7 @@ from blueprints.imports.rules import (
     TooManyRows,
     carry_over,
 )
-from blueprints.savings.services import POLICY, Conditions, conditions_of, make_plan
+from blueprints.savings.services import POLICY, Conditions, conditions_of, make_plan, random_tracking_number
 from blueprints.settings.rules import AccountKind
 from blueprints.users.rules import WrongParent
 from ofektom import audit, callers, clock, green, ledger, ledger_opening
@@ -117,7 +117,7 @@ class _Preparer:
     def __init__(self, actor: Actor):
         self.conditions = conditions_of(actor)
         self.agents = queries.agents(actor.business_id)
-        self.plans: dict[tuple, dict | Problem] = {}
+        self._carried = functools.lru_cache(MOST_PLANS)(self._carry)
 
     def prepare(self, line: int, row: dict) -> dict | list[Fault]:
         """The row for queries.ROW, or its faults."""
@@ -125,7 +125,7 @@ class _Preparer:
         agent_id = self.agents.get(normal_phone(row["agent"]) or row["agent"].lower())
         if agent_id is None:
             faults.append(Fault(line, "agent", "imports.unknown_agent", "No active agent signs in with this."))
-        carried = self._carried(row)
+        carried = self._carried(*(row[name] for name in PLAN), days_paid=row["days_paid"])
         if isinstance(carried, Problem):
             faults.append(Fault(line, None, carried.code, str(carried)))
         elif row["opening_balance"] < carried["reserved"]:
@@ -133,22 +133,15 @@ class _Preparer:
             faults.append(Fault(line, "opening_balance", "imports.commission_not_covered", owed))
         if faults:
             return faults
-        own = {"line": line, "agent_id": agent_id, "tracking_number": _tracking_number()}
+        own = {"line": line, "agent_id": agent_id, "tracking_number": random_tracking_number()}
         own["customer_key"] = row["phone"] or f"#{line}"
         return row | carried | own
 
-    def _carried(self, row: dict) -> dict | Problem:
-        key = (*(row[name] for name in PLAN), row["days_paid"])
-        if key not in self.plans:
-            if len(self.plans) >= MOST_PLANS:
-                self.plans.clear()
-            self.plans[key] = self._carry(row)
-        return self.plans[key]
-
-    def _carry(self, row: dict) -> dict | Problem:
+    def _carry(self, *wanted, days_paid: int) -> dict | Problem:
+        """What is written of a card with the terms `wanted`, those of PLAN; or why there cannot be one."""
         try:
-            plan = make_plan(self.conditions, **{name: row[name] for name in PLAN})
-            carried = carry_over(plan, self.conditions.policy, self.conditions.today, row["days_paid"])
+            plan = make_plan(self.conditions, **dict(zip(PLAN, wanted, strict=True)))
+            carried = carry_over(plan, self.conditions.policy, self.conditions.today, days_paid)
         except Problem as refusal:
             return refusal
         terms = {name: getattr(plan.latest, name) for name in ("contribution", "weekdays", "cycles", "end_date")}
@@ -166,10 +159,6 @@ class _Preparer:
         }
 
 
-def _tracking_number() -> str:
-    return f"{secrets.randbelow(10**10):010d}"
-
-
 _RENUMBER = text(
     "UPDATE import_rows r SET tracking_number = n.number FROM unnest(CAST(:lines AS int[]), CAST(:numbers AS text[]))"
     " AS n (line, number) WHERE r.line = n.line"
@@ -179,7 +168,7 @@ _RENUMBER = text(
 def _renumber(business_id: int) -> None:
     """Give every card a number that no other has; a race for the same ones ends at the unique constraint."""
     while lines := queries.colliding_lines(business_id):
-        numbers = [_tracking_number() for _ in lines]
+        numbers = [random_tracking_number() for _ in lines]
         db.session.execute(_RENUMBER, {"lines": lines, "numbers": numbers})
 
 
@@ -278,8 +267,8 @@ def _write(act: Act, conditions: Conditions, advance: Callable[[float], None]) -
         raise WrongParent
     db.session.execute(_USERS)
     callers.forget_businesses(*db.session.scalars(_KNOWN_USERS))
-    policy = {name: getattr(conditions.settings, name) for name in POLICY}
-    steps = [(_MEMBERS, values), (_SAVINGS, values | policy | {"at": act.at}), (_TERMS, values | {"at": act.at})]
+    account = values | conditions.policy_columns | {"at": act.at}
+    steps = [(_MEMBERS, values), (_SAVINGS, account), (_TERMS, values | {"at": act.at})]
     slices = range(0, db.session.scalar(_LAST_LINE), SLICE)
     steps += [(_TICKS, values | {"after": after, "until": after + SLICE}) for after in slices]
     for statement, parameters in steps:

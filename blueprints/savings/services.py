@@ -81,9 +81,14 @@ class Conditions:
     earliest: date
 
     @property
+    def policy_columns(self) -> dict:
+        """The commission policy of plans made now, by the names of the account's columns."""
+        return {name: getattr(self.settings, name) for name in POLICY}
+
+    @property
     def policy(self) -> Policy:
-        """The commission policy of plans made now."""
-        return Policy(*(getattr(self.settings, name) for name in POLICY))
+        """The same to reckon with."""
+        return Policy(*self.policy_columns.values())
 
 
 def conditions_of(actor: Actor) -> Conditions:
@@ -139,8 +144,7 @@ def open_account(*, actor: Actor, customer_id: int, label: str | None, **wanted)
     _check_customer(actor, customer_id)
     conditions = conditions_of(actor)
     plan = make_plan(conditions, **wanted)
-    policy = {name: getattr(conditions.settings, name) for name in POLICY}
-    account_id = _store(actor, plan, policy, customer_id=customer_id, label=label)
+    account_id = _store(actor, plan, conditions.policy_columns, customer_id=customer_id, label=label)
     facts = _outline(plan, conditions.policy) | {"customer_id": customer_id, "kind": plan.kind}
     audit.record("savings.opened", "savings_account", account_id, actor=actor, after=facts)
     return queries.account(actor, account_id)
@@ -177,9 +181,14 @@ def _store(actor: Actor, plan: Plan, policy: dict, **facts) -> int:
     return account.id
 
 
+def random_tracking_number() -> str:
+    """Ten random digits, which another card may have already."""
+    return f"{secrets.randbelow(10**10):010d}"
+
+
 def _free_tracking_number(business_id: int) -> str:
-    """Ten random digits that no card of the business has; a race for the same ones ends at the unique constraint."""
-    candidates = [f"{secrets.randbelow(10**10):010d}" for _ in range(NUMBERS_TRIED)]
+    """One that no card of the business has; a race for the same ones ends at the unique constraint."""
+    candidates = [random_tracking_number() for _ in range(NUMBERS_TRIED)]
     number = func.unnest(db.cast(candidates, ARRAY(db.Text))).column_valued("number")
     used = select(SavingsAccount.id).where(
         SavingsAccount.business_id == business_id, SavingsAccount.tracking_number == number
