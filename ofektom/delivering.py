@@ -69,12 +69,21 @@ def _send(claimed: dict, send: Sender) -> Outcome:
         return Later(f"a mistake of ours: {type(error).__name__}")
 
 
-def deliver_all(advance: Callable[[], None] = lambda: None) -> dict[str, int]:
+def deliver_all() -> dict[str, int]:
     """Pass on and send everything that is due now; returns how often it was tried, by channel."""
+    _pass_all_on()
+    return _send_all()
+
+
+def _pass_all_on() -> None:
     while pass_on():
         pass
-    tried = dict.fromkeys(senders(), 0)
+
+
+def _send_all(advance: Callable[[], None] = lambda: None) -> dict[str, int]:
+    tried = {}
     for channel, send in senders().items():
+        tried[channel] = 0
         while deliver_one(channel, send):
             tried[channel] += 1
             advance()
@@ -82,10 +91,9 @@ def deliver_all(advance: Callable[[], None] = lambda: None) -> dict[str, int]:
 
 
 def _deliver_once() -> dict:
-    while pass_on():
-        pass
+    _pass_all_on()
     with reporting.progress(sum(deliveries.waiting().values()), "delivering") as advance:
-        return {"tried": deliver_all(advance)}
+        return {"tried": _send_all(advance)}
 
 
 def _say_tried(found: dict) -> str:
