@@ -6,9 +6,24 @@ statement of a transaction, and what was handed to `later` with the next one, or
 after the other, each with a snapshot of its own, and after one that fails none.
 """
 
+import functools
+from collections.abc import Callable
+
 import psycopg2
 from psycopg2 import extensions
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, ISOLATION_LEVEL_READ_COMMITTED, TRANSACTION_STATUS_IDLE
+
+
+def _after_what_lies_ahead(method: Callable) -> Callable:
+    """A `method` of psycopg2's cursor that does not come by `execute`, once what lies ahead has been sent."""
+
+    @functools.wraps(method)
+    def run(cursor: "Cursor", *args, **options):
+        if ahead := cursor.connection.take_ahead():
+            extensions.cursor.execute(cursor, b";\n".join(ahead))
+        return method(cursor, *args, **options)
+
+    return run
 
 
 class Cursor(extensions.cursor):
@@ -22,17 +37,11 @@ class Cursor(extensions.cursor):
             return super().execute(query, vars)
         return super().execute(b";\n".join([*ahead, self.mogrify(query, vars)]))
 
-    def executemany(self, query, vars_list):
-        self._send_ahead()
-        return super().executemany(query, vars_list)
-
-    def copy_expert(self, sql, file, size=8192):
-        self._send_ahead()
-        return super().copy_expert(sql, file, size)
-
-    def _send_ahead(self) -> None:
-        if ahead := self.connection.take_ahead():
-            super().execute(b";\n".join(ahead))
+    executemany = _after_what_lies_ahead(extensions.cursor.executemany)
+    callproc = _after_what_lies_ahead(extensions.cursor.callproc)
+    copy_expert = _after_what_lies_ahead(extensions.cursor.copy_expert)
+    copy_from = _after_what_lies_ahead(extensions.cursor.copy_from)
+    copy_to = _after_what_lies_ahead(extensions.cursor.copy_to)
 
 
 class Connection(extensions.connection):

@@ -142,6 +142,30 @@ def test_many_at_once_and_copies_belong_to_the_transaction(connect, tmp_path):
     assert numbers(mine) == []
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda cursor, file: cursor.executemany("INSERT INTO numbers VALUES (%s)", [[2], [3]]),
+        lambda cursor, file: cursor.callproc("now"),
+        lambda cursor, file: cursor.copy_expert("COPY numbers FROM STDIN", file),
+        lambda cursor, file: cursor.copy_from(file, "numbers"),
+        lambda cursor, file: cursor.copy_to(file, "numbers"),
+    ],
+    ids=["executemany", "callproc", "copy_expert", "copy_from", "copy_to"],
+)
+def test_what_does_not_come_by_execute_belongs_to_the_transaction_too(connect, tmp_path, act):
+    mine, others = connect(), connect()
+    file = tmp_path / "numbers"
+    file.write_text("4\n")
+    add(mine, 1)
+    with file.open("r+") as lines:
+        act(mine.cursor(), lines)
+    assert 1 in numbers(mine)
+    assert numbers(others) == []
+    mine.rollback()
+    assert numbers(mine) == []
+
+
 def test_alone_each_statement_commits_by_itself(connect, trips):
     mine, others = connect(), connect()
     mine.autocommit = True
