@@ -30,6 +30,7 @@ READ_ATTEMPTS = 3
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 # A client may write anything where the method belongs, and a label must not take just any value.
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+Families = dict[str, list[Sample]]  # the samples of each metric, by its name
 TEXT_FORMATS = {
     "text/plain": (plain.generate_latest, plain.CONTENT_TYPE_PLAIN_0_0_4),
     "application/openmetrics-text": (openmetrics.generate_latest, openmetrics.CONTENT_TYPE_LATEST),
@@ -112,12 +113,12 @@ def exposition(media_type: str) -> tuple[bytes, str]:
     return _reading(generate), content_type
 
 
-def summary() -> dict:
+def summary(families: Families | None = None) -> dict:
     """The sums over all workers: `database` (connections), `cache` (look-ups by tier) and `requests` (by endpoint).
 
     Times are in milliseconds. Quantiles are interpolated within a bucket of the histogram, and end at its last bound.
     """
-    families = _families()
+    families = families or collect()
     return {
         "database": _pool_summary(families),
         "cache": _cache_summary(families),
@@ -125,17 +126,18 @@ def summary() -> dict:
     }
 
 
-def latency() -> list[tuple[float, int]]:
+def latency(families: Families) -> list[tuple[float, int]]:
     """(bound in seconds, how many answers took no longer, but longer than the bound before) over all workers."""
     up_to: dict[float, int] = defaultdict(int)
-    for sample in _families().get("ofektom_request_seconds", ()):
+    for sample in families.get("ofektom_request_seconds", ()):
         if sample.name.endswith("_bucket"):
             up_to[float(sample.labels["le"])] += int(sample.value)
     counts = sorted(up_to.items())
     return [(bound, count - before) for (bound, count), (_, before) in zip(counts, [(0, 0), *counts], strict=False)]
 
 
-def _families() -> dict[str, list[Sample]]:
+def collect() -> Families:
+    """The numbers of all workers at this moment."""
     return {family.name: family.samples for family in _reading(lambda registry: list(registry.collect()))}
 
 
@@ -157,16 +159,16 @@ def _registry() -> CollectorRegistry:
     return registry
 
 
-def _value(families: dict[str, list[Sample]], name: str) -> int:
+def _value(families: Families, name: str) -> int:
     return int(sum(sample.value for sample in families.get(name, ()) if not sample.name.endswith("_created")))
 
 
-def _pool_summary(families: dict[str, list[Sample]]) -> dict[str, int]:
+def _pool_summary(families: Families) -> dict[str, int]:
     counts = {key: _value(families, name) for key, name in _pool_names.items()}
     return counts | {"total_connections": counts["connections_checked_in"] + counts["connections_checked_out"]}
 
 
-def _cache_summary(families: dict[str, list[Sample]]) -> dict:
+def _cache_summary(families: Families) -> dict:
     tiers: dict[str, dict[str, int]] = defaultdict(lambda: {"hit": 0, "miss": 0})
     for sample in families.get("ofektom_cache_lookups", ()):
         if sample.name.endswith("_total"):

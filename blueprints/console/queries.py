@@ -42,8 +42,9 @@ def approvals(actor: Actor, payouts: str | None, spending: str | None) -> dict:
 def health() -> dict:
     """How this instance is: its database and Redis at this moment, and what its workers have counted so far."""
     metrics.note_pool(get_connection_pool_status())
-    counted = metrics.summary()
-    latency = [(duration(bound), count) for bound, count in metrics.latency()]
+    collected = metrics.collect()
+    counted = metrics.summary(collected)
+    latency = [(duration(bound), count) for bound, count in metrics.latency(collected)]
     return {
         "database": ops.database_answers(),
         "redis": caching.redis_info(),
