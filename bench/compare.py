@@ -274,7 +274,7 @@ def main() -> None:
         RESULTS.mkdir(exist_ok=True)
         result_file = RESULTS / f"{time.strftime('%Y-%m-%d-%H%M', time.gmtime())}.json"
         result_file.write_text(json.dumps(result | found, indent=1) + "\n")
-    report.publish(json.loads(result_file.read_text()), ROOT / "docs" / "performance.md")
+    report.publish(report.tables(json.loads(result_file.read_text())))
     run_program([python, "-m", "bench.plots", str(result_file), str(IMAGES)], cwd=ROOT, check=True)
     print(f"{result_file}, docs/performance.md, docs/images/")
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from flask import Flask
 from sqlalchemy import event, text
 
+from bench import report
 from bench.costs import service
 from bench.grown import ADMIN, AGENT, CUSTOMER, Case, alter_system, application, cases, filled, table_rows, tokens
 from bench.load import drive, encode
@@ -31,8 +32,6 @@ from tests.conf.processes import ROOT, free_port, redis_server
 from tests.population import Size
 
 RESULTS = ROOT / "bench" / "results" / "growth.json"
-DOCUMENT = ROOT / "docs" / "performance.md"
-MARKS = "<!-- growth -->", "<!-- /growth -->"
 MARKINGS = 1000
 LARGE = 10_000  # rows of a table that no request may read through
 _DURATION = re.compile(rb"duration: ([0-9.]+) ms")
@@ -253,10 +252,7 @@ def main() -> None:
             results[str(accounts)] = run(place / str(accounts), accounts, arguments.days, arguments.samples)
             RESULTS.parent.mkdir(exist_ok=True)
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    before, _, rest = DOCUMENT.read_text().partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    made = table([results[key] for key in sorted(results, key=int)])
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{made}\n{MARKS[1]}{after}")
+    report.publish({"growth": table([results[key] for key in sorted(results, key=int)])})
 
 
 if __name__ == "__main__":

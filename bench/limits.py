@@ -26,21 +26,8 @@ Figures = dict[str, float]
 STATIC = Case("nginx, a static file", lambda: [encode("GET", "/hello.json")], 6000)
 WSGI = Case("a WSGI function", lambda: [encode("GET", "/wsgi")], 2000)
 NGINX = """
-daemon off;
-pid {place}/nginx.pid;
-{user}
-worker_processes {workers};
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {place}/body;
-    proxy_temp_path {place}/proxy;
-    fastcgi_temp_path {place}/fastcgi;
-    uwsgi_temp_path {place}/uwsgi;
-    scgi_temp_path {place}/scgi;
     keepalive_requests 1000000;
     server {{ listen 127.0.0.1:{port}; root {place}/files; default_type application/json; }}
-}}
 """
 
 
@@ -50,9 +37,7 @@ def static_files(folder: Path) -> Iterator[tuple[int, psutil.Process]]:
     port, place = free_port(), folder / "static"
     (place / "files").mkdir(parents=True)
     (place / "files" / "hello.json").write_text("{}\n")
-    user = nginx.user_line()
-    (place / "nginx.conf").write_text(NGINX.format(place=place, port=port, user=user, workers=WORKERS))
-    command = [program("nginx"), "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
+    command = nginx.surrounded(place, NGINX.format(place=place, port=port), workers=WORKERS)
     with running(command, port, folder / "static.log") as process:
         yield port, psutil.Process(process.pid)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from bench import report
 from bench.cluster import REQUESTS, mixed
 from bench.costs import SECRETS, WORKERS, service
 from bench.load import drive
@@ -20,8 +21,6 @@ from local.postgres import embedded
 from tests.conf.processes import ROOT, free_port, redis_server, wait_for
 
 RESULTS = ROOT / "bench" / "results" / "memory.json"
-DOCUMENT = ROOT / "docs" / "performance.md"
-MARKS = "<!-- memory -->", "<!-- /memory -->"
 MIB = 1 << 20
 CONNECTIONS = 20
 PATIENCE_SECONDS = 120
@@ -76,8 +75,7 @@ def main() -> None:
     seen = run(arguments.requests, arguments.marks)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(seen, indent=1) + "\n")
-    before, _, rest = DOCUMENT.read_text().partition(MARKS[0])
-    DOCUMENT.write_text(f"{before}{MARKS[0]}\n{table(seen)}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}")
+    report.publish({"memory": table(seen)})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The tables of docs/performance.md, made of a result of `bench.compare` and put between their markers there."""
+"""The tables of docs/performance.md: those of a result of `bench.compare`, and how any comes between its markers."""
 
 import statistics
 from pathlib import Path
 
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 CASES = ("me", "me, new to the worker", "account", "list of 50", "card", "marking", "login")
 WHO = {"ofektom": "Ofektom", "fastapi": "FastAPI", "django": "Django REST framework"}
 WAYS = ("direct, cached", "direct, uncached", "nginx, cached")
@@ -21,16 +22,16 @@ POSTINGS = {
 }
 
 
-def publish(result: dict, page: Path) -> None:
-    """Rewrite the tables of the parts that were measured."""
-    text = page.read_text()
-    for name, table in tables(result).items():
+def publish(made: dict[str, str]) -> None:
+    """Rewrite tables of the page, each between the markers of its name."""
+    text = PAGE.read_text()
+    for name, table in made.items():
         head, start, rest = text.partition(f"<!-- bench: {name} -->\n")
         _, end, tail = rest.partition("<!-- bench: end -->")
         if not end:
-            raise SystemExit(f"{page} has no place for the table of {name}")
+            raise SystemExit(f"{PAGE} has no place for the table of {name}")
         text = f"{head}{start}{table}\n{end}{tail}"
-    page.write_text(text)
+    PAGE.write_text(text)
 
 
 def tables(result: dict) -> dict[str, str]:

@@ -14,6 +14,7 @@ SURROUNDINGS = """
 daemon off;
 pid {place}/nginx.pid;
 {user}
+worker_processes {workers};
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
@@ -22,7 +23,7 @@ http {{
     fastcgi_temp_path {place}/fastcgi;
     uwsgi_temp_path {place}/uwsgi;
     scgi_temp_path {place}/scgi;
-    include {place}/ofektom.conf;
+    {inside}
 }}
 """
 
@@ -47,18 +48,24 @@ def command(place: Path, values: Mapping[str, str]) -> list[str]:
     All that nginx writes is below `place`, an absolute path; cache and log unless `values` says otherwise.
     Raises OSError where there is no nginx, ValueError as `render` does.
     """
+    below = {"OFEKTOM_CACHE_DIR": f"{place}/cache", "OFEKTOM_ACCESS_LOG": f"{place}/access.log"}
+    (place / "ofektom.conf").write_text(render(below | dict(values)))
+    return surrounded(place, f"include {place}/ofektom.conf;")
+
+
+def surrounded(place: Path, inside: str, *, workers: int = 1) -> list[str]:
+    """Write `place`/nginx.conf, of what is `inside` its http block; returns what runs it in the foreground.
+
+    Raises OSError where there is no nginx.
+    """
     program = shutil.which("nginx", path=SEARCH_PATH)
     if program is None:
         raise OSError("nginx is not installed")
-    below = {"OFEKTOM_CACHE_DIR": f"{place}/cache", "OFEKTOM_ACCESS_LOG": f"{place}/access.log"}
-    (place / "ofektom.conf").write_text(render(below | dict(values)))
-    (place / "nginx.conf").write_text(SURROUNDINGS.format(place=place, user=user_line()))
+    # Workers, too, have to reach the files of whoever starts nginx.
+    user = "user root;" if os.geteuid() == 0 else ""
+    configuration = SURROUNDINGS.format(place=place, user=user, inside=inside, workers=workers)
+    (place / "nginx.conf").write_text(configuration)
     return [program, "-p", str(place), "-e", str(place / "error.log"), "-c", str(place / "nginx.conf")]
-
-
-def user_line() -> str:
-    """The directive with which workers, too, reach the files of whoever starts nginx; nothing but for root."""
-    return "user root;" if os.geteuid() == 0 else ""
 
 
 if __name__ == "__main__":
