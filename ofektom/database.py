@@ -24,7 +24,18 @@ from ofektom.pool import (
     note_what_is_prepared,
 )
 
-__all__ = ["Rehearsal", "after_commit", "apply", "get_connection_pool_status", "init_app", "only", "only_row", "verb"]
+__all__ = [
+    "Rehearsal",
+    "Transaction",
+    "after_commit",
+    "apply",
+    "get_connection_pool_status",
+    "init_app",
+    "only",
+    "only_row",
+    "present",
+    "verb",
+]
 
 log = logging.getLogger(__name__)
 

@@ -36,9 +36,9 @@ class Example:
     """A request on the sample: what of it the declarations do not say.
 
     `path`, `query` and `body` come beside or instead of the fields' own; None takes a field away. `file` is a body that
-    is no JSON. `by` is the role of
-    who asks, by default the first that may. `refused` is the problem it is answered with where no request can be
-    written down that succeeds, and `why` says why not: it needs a secret that nobody knows yet, for example.
+    is no JSON. `by` is the role of who asks, by default the first that may. `refused` is the problem it is answered
+    with where no request can be written down that succeeds, and `why` says why not: it needs a secret that nobody
+    knows yet, for example.
     """
 
     path: dict = field(default_factory=dict)

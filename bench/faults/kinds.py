@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from bench.faults.acts import Load
 from bench.faults.checks import Findings, check_books, compare, replay, state
-from bench.faults.site import BOOT_SECONDS, Site, wait
+from bench.faults.site import BOOT_SECONDS, Site
+from tests.conf.processes import wait_for
 from tests.kernel.test_caching import poisons
 
 BATCHES = 10  # after each of which everybody rests and the books are looked at
@@ -37,7 +38,7 @@ class Told:
 def kill_workers(site: Site, told: Told, times: int) -> None:
     """Kill -9 of one of the two workers; the next one as soon as there are two again."""
     for _ in range(times):
-        wait(lambda: len(site.server.children()) == 2, BOOT_SECONDS)
+        wait_for(lambda: len(site.server.children()) == 2, BOOT_SECONDS)
         site.random.choice(site.server.children()).kill()
         told.faults["worker kill -9"] += 1
         told.recovered.append(site.goes_on())
@@ -66,7 +67,7 @@ def cut_commits(site: Site, told: Told, times: int) -> None:
 
     try:
         deadline = time.monotonic() + BOOT_SECONDS + times
-        wait(lambda: cuts() >= times or time.monotonic() > deadline, BOOT_SECONDS + times + 1)
+        wait_for(lambda: cuts() >= times or time.monotonic() > deadline, BOOT_SECONDS + times + 1)
     finally:
         site.proxy.share = 0.0
     for harm, number in (site.proxy.done - before).items():
@@ -149,7 +150,7 @@ def run(site: Site, name: str, times: int, minutes: float, say: Callable[[str], 
         check_books(findings, site.cast, f"{name}, batch {batch + 1}")
         compare(findings, site.cast, journal, site.accounts, before)
         say(f"  {sum(told.faults.values())} faults, {journal.acknowledged} acts, {findings.total} findings")
-    wait(site.is_up, BOOT_SECONDS)
+    wait_for(site.is_up, BOOT_SECONDS)
     replay(findings, journal, site.port, site.random)
     compare(findings, site.cast, journal, site.accounts, before)
     return figures(kind, told, findings, journal) | {"seconds": round(time.monotonic() - began, 1)}

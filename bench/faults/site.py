@@ -1,31 +1,27 @@
 """The service as in production, every part of it a process that may be killed: PostgreSQL behind a proxy that cuts,
 Redis, gunicorn with two workers, Nginx."""
 
-import os
 import random
-import secrets
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
-
-import psutil
 
 from bench.faults.acts import Journal, Person
 from local import nginx
 from local.postgres import embedded
-from ofektom.config import Settings, load_settings
 from tests.cast import Cast, Staff
-from tests.conf.processes import ROOT, ask, free_port, running
+from tests.conf.processes import ask, free_port, running, wait_for
 from tests.faults.cutting import CuttingProxy
 from tests.faults.harming import Redis
-from tests.faults.servers import application, environment, kill, postmaster
+from tests.faults.servers import application, gunicorn, kill, postmaster
+from tests.standalone import settings_for
 
 PEOPLE = 12
 BOOT_SECONDS = 300  # of patience: on a busy machine a worker takes many times what it takes on a quiet one
 DAYS_PAID = 12
+# What application and service share; a drill may take longer than a token lives.
+SETTINGS = settings_for("postgresql://", "", access_token_minutes=24 * 60)
 BANKS = {"bank_code": "033", "account_number": "1723185117", "account_name": "Funke Bello"}
 
 
@@ -70,12 +66,13 @@ class Site:
         """Everything runs in the block. Redis comes and goes by `redis.running`."""
         url = self.postgres.start()
         try:
-            self.cast = Cast(Staff(application(settings(), url)))
+            self.cast = Cast(Staff(application(SETTINGS, url)))
             self.cast.ada.ok("PATCH", "/settings", {"cooldown_hours": 0})
             self.people = self._people()
-            with self.proxy.running(), self._gunicorn() as server, self._nginx():
-                self.server = server
-                wait(self.is_up, BOOT_SECONDS)
+            more = {"REDIS_URL": self.redis.url, "PROXY_HOPS": "1", "DB_POOL_SIZE": "10", "DB_POOL_OVERFLOW": "20"}
+            service = gunicorn(SETTINGS, self.proxy.url, self.instance, self.folder / "gunicorn.log", **more)
+            with self.proxy.running(), service as self.server, self._nginx():
+                wait_for(self.is_up, BOOT_SECONDS)
                 yield self
         finally:
             self.postgres.stop()
@@ -93,14 +90,6 @@ class Site:
     @property
     def accounts(self) -> list[int]:
         return [one.account_id for one in self.people]
-
-    @contextmanager
-    def _gunicorn(self) -> Iterator[psutil.Process]:
-        command = [sys.executable, "-m", "gunicorn", "-c", "conf/gunicorn.py", "wsgi:app"]
-        more = {"REDIS_URL": self.redis.url, "PROXY_HOPS": "1", "DB_POOL_SIZE": "10", "DB_POOL_OVERFLOW": "20"}
-        env = os.environ | environment(settings(), self.proxy.url, self.instance) | more
-        with running(command, self.instance, self.folder / "gunicorn.log", cwd=ROOT, env=env) as process:
-            yield psutil.Process(process.pid)
 
     @contextmanager
     def _nginx(self) -> Iterator[None]:
@@ -129,23 +118,5 @@ class Site:
                 first = time.monotonic() - began
             return done >= acts
 
-        wait(enough, BOOT_SECONDS)
+        wait_for(enough, BOOT_SECONDS)
         return first
-
-
-_secrets = {"secret_key": secrets.token_hex(32), "pin_pepper": secrets.token_hex(32)}
-
-
-def settings() -> Settings:
-    """What application and service share. A drill may take longer than a token lives."""
-    cheap = {"argon2_memory_kib": 64, "argon2_passes": 1, "environment": "test", "database_url": "postgresql://"}
-    return replace(load_settings(_secrets | cheap | {"workers": 1}), access_token_minutes=24 * 60)
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Return when `condition()` holds; TimeoutError when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("waited in vain")
-        time.sleep(0.01)

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from blueprints.reports.queries import broken_invariants
+from ofektom import audit
 from tests.cast import Cast
 from tests.model.both import Town
 from tests.model.running import run_machine
@@ -28,3 +29,4 @@ def test_the_service_and_the_books_agree(app, lasting, calendar, record_property
     # Of their business alone: others in this database may be of tests that write the ledger by hand.
     with app.app_context():
         assert broken_invariants(lasting.business_id) == {}
+        assert audit.broken_seals(lasting.business_id) == []
