@@ -8,7 +8,11 @@ from contextlib import closing, contextmanager
 
 import psutil
 import pytest
+from gunicorn import http as http_parser
+from gunicorn.config import Config
+from gunicorn.http import wsgi
 
+import ofektom.worker  # noqa: F401 - which changes how gunicorn answers
 from tests.conf.processes import ask, free_port, gunicorn, listens, wait_for
 
 CROWD = 30
@@ -29,6 +33,33 @@ def fetch(connection: http.client.HTTPConnection) -> str:
     response = connection.getresponse()
     assert (response.status, bool(response.read())) == (200, True)
     return response.headers["Connection"]
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "pieces", "sent"),
+    [
+        ("201 CREATED", [("Content-Length", "4")], [b"done"], [b"\r\n\r\ndone"]),
+        ("200 OK", [], [b"some", b"more"], [b"\r\n\r\n4\r\nsome\r\n", b"4\r\nmore\r\n", b"0\r\n\r\n"]),
+        ("304 NOT MODIFIED", [], [b""], [b"\r\n\r\n"]),
+        ("204 NO CONTENT", [], [], [b"\r\n\r\n"]),
+    ],
+)
+def test_the_head_of_an_answer_leaves_with_its_body(status, headers, pieces, sent):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        settings = Config()
+        request = next(http_parser.get_parser(settings, [REQUEST], ("127.0.0.1", 1)))
+        answer, _ = wsgi.create(request, ours, ("127.0.0.1", 1), ("127.0.0.1", 80), settings)
+        answer.start_response(status, headers)
+        for piece in pieces:
+            answer.write(piece)
+        answer.close()
+        packets = [theirs.recv(1000) for _ in sent]
+        theirs.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            theirs.recv(1)
+    assert packets[0].startswith(f"HTTP/1.1 {status}".encode())
+    assert all(packet.endswith(end) for packet, end in zip(packets, sent, strict=True))
 
 
 def test_it_serves_on_while_somebody_keeps_a_connection(tmp_path):
