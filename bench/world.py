@@ -104,7 +104,7 @@ def build_world(
     people += [cast.join("customer", f"Saver {number}", parent=cast.chidi) for number in range(more_people)]
     tokens = _many_tokens(app, cast)
     with app.app_context():
-        with db.engine.connect() as connection:
+        with db.engine.begin() as connection:
             connection.exec_driver_sql("ANALYZE")  # as autovacuum would have by now
         db.engine.dispose()  # the load generator forks
     return World(cast, accounts, to_mark, tokens, people)
