@@ -19,6 +19,7 @@ from sqlalchemy import (
     CheckConstraint,
     Date,
     Index,
+    ScalarSelect,
     Select,
     String,
     Subquery,
@@ -177,12 +178,13 @@ def open_accounts(
     db.session.execute(upsert(LedgerAccount).values(rows).on_conflict_do_nothing())
 
 
-def post(act: Act, *entries: Entry) -> dict[str, int]:
+def post(act: Act, *entries: Entry) -> None:
     """Write entries and the balances they lead to: the one function through which money moves.
 
     Two statements, however many entries: lock their accounts in id order, then write everything. A verb calls this
-    once, for locks taken bit by bit are taken in no order; a second call raises RuntimeError. Returns the ids by
-    reference. Raises InsufficientFunds when a balance would leave its bounds, DuplicateReference and AlreadyReversed.
+    once, for locks taken bit by bit are taken in no order; a second call raises RuntimeError. Raises InsufficientFunds
+    when a balance would leave its bounds. What is written travels with the verb's next statement, or with its commit,
+    which raise DuplicateReference and AlreadyReversed; whoever needs an entry's id asks for it by `id_of`.
     """
     if transaction := database.present():
         if transaction.posted is not None:
@@ -190,7 +192,7 @@ def post(act: Act, *entries: Entry) -> dict[str, int]:
         transaction.posted = entries
     movements = [(entry.reference, move) for entry in entries for move in entry.movements]
     if not entries:
-        return {}
+        return
     if not all(entry.movements for entry in entries):
         raise ValueError("an entry without movements is no entry")
     rows = _lock(act.business_id, {side for _, move in movements for side in (move.source, move.destination)})
@@ -202,7 +204,7 @@ def post(act: Act, *entries: Entry) -> dict[str, int]:
         balances[destination] += amount
         postings.append((reference, ids[source], ids[destination], amount, balances[source], balances[destination]))
     _check_bounds(rows, balances)
-    return _write(act, entries, postings, {ids[account]: balance for account, balance in balances.items()})
+    _write(act, entries, postings, {ids[account]: balance for account, balance in balances.items()})
 
 
 _LOCK = Statement(
@@ -248,27 +250,25 @@ _WRITE = Statement(
         UPDATE ledger_accounts a SET balance = n.balance
         FROM unnest(%(account_ids)s::bigint[], %(balances)s::bigint[]) AS n (id, balance)
         WHERE a.business_id = %(business_id)s AND a.id = n.id
-    ), postings AS (
-        INSERT INTO ledger_postings
-            (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
-        SELECT %(business_id)s::bigint, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance,
-            p.destination_balance
-        FROM unnest(%(posting_references)s::text[], %(source_ids)s::bigint[],
-                    %(destination_ids)s::bigint[], %(amounts)s::bigint[],
-                    %(source_balances)s::bigint[], %(destination_balances)s::bigint[])
-             WITH ORDINALITY
-             AS p (reference, source_id, destination_id, amount, source_balance, destination_balance, n)
-        JOIN entry ON entry.reference = p.reference
-        ORDER BY p.n
     )
-    SELECT reference, id FROM entry
+    INSERT INTO ledger_postings
+        (business_id, entry_id, source_id, destination_id, amount, source_balance, destination_balance)
+    SELECT %(business_id)s::bigint, entry.id, p.source_id, p.destination_id, p.amount, p.source_balance,
+        p.destination_balance
+    FROM unnest(%(posting_references)s::text[], %(source_ids)s::bigint[],
+                %(destination_ids)s::bigint[], %(amounts)s::bigint[],
+                %(source_balances)s::bigint[], %(destination_balances)s::bigint[])
+         WITH ORDINALITY
+         AS p (reference, source_id, destination_id, amount, source_balance, destination_balance, n)
+    JOIN entry ON entry.reference = p.reference
+    ORDER BY p.n
     """
 )
 _POSTING_COLUMNS = ("posting_references", "source_ids", "destination_ids", "amounts")
 _POSTING_COLUMNS += ("source_balances", "destination_balances")
 
 
-def _write(act: Act, entries: Sequence[Entry], postings: list[tuple], balances: dict[int, int]) -> dict[str, int]:
+def _write(act: Act, entries: Sequence[Entry], postings: list[tuple], balances: dict[int, int]) -> None:
     columns = dict(zip(_POSTING_COLUMNS, map(list, zip(*postings, strict=True)), strict=True))
     values = {
         "business_id": act.business_id,
@@ -281,7 +281,13 @@ def _write(act: Act, entries: Sequence[Entry], postings: list[tuple], balances: 
         "account_ids": list(balances),
         "balances": list(balances.values()),
     }
-    return {row["reference"]: row["id"] for row in _WRITE.run(values | columns)}
+    _WRITE.later(values | columns)
+
+
+def id_of(business_id: int, reference: str) -> ScalarSelect[int]:
+    """The id of the entry of that reference, for a statement that keeps it."""
+    mine = (LedgerEntry.business_id == business_id) & (LedgerEntry.reference == reference)
+    return select(LedgerEntry.id).where(mine).scalar_subquery()
 
 
 def reversal(business_id: int, entry_id: int, kind: str, reference: str) -> Entry:

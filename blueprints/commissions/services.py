@@ -45,7 +45,7 @@ def _movements(occasion: Occasion, policy: Policy, charge: Charge) -> list[Movem
     return [Movement(savings, taker, part) for taker, part in parts if part]
 
 
-def record(occasion: Occasion, policy: Policy, owing: dict[int, Charge], entry_ids: dict[str, int]) -> None:
+def record(occasion: Occasion, policy: Policy, owing: dict[int, Charge]) -> None:
     """Note the commissions whose charges have been posted. Raises AlreadyEarned (by the unique index)."""
     rows = []
     for cycle, charge in owing.items():
@@ -58,7 +58,7 @@ def record(occasion: Occasion, policy: Policy, owing: dict[int, Charge], entry_i
             "agent_amount": agent_amount,
             "business_amount": business_amount,
             "status": CommissionStatus.EARNED,
-            "entry_id": entry_ids[occasion.reference(cycle)],
+            "entry_id": ledger.id_of(occasion.act.business_id, occasion.reference(cycle)),
             "at": occasion.act.at,
         }
         rows.append(row)

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-from sqlalchemy import delete, update
+from sqlalchemy import ScalarSelect, delete, update
 
 from blueprints.expenses import queries
 from blueprints.expenses.models import Expense, ExpenseCard, ExpenseCardIncome, ExpenseItem
@@ -67,9 +67,10 @@ def _entry(found: Expense, reference: str) -> Entry:
     return Entry("expense.posted", reference, [movement])
 
 
-def _post(actor: Actor, moment, entry: Entry) -> int:
-    act = Act(actor.business_id, moment.today, moment.now, actor.membership_id)
-    return ledger.post(act, entry)[entry.reference]
+def _post(actor: Actor, moment, entry: Entry) -> ScalarSelect[int]:
+    """Post the entry; its id, for the statement that keeps it."""
+    ledger.post(Act(actor.business_id, moment.today, moment.now, actor.membership_id), entry)
+    return ledger.id_of(actor.business_id, entry.reference)
 
 
 @verb

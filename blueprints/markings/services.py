@@ -58,10 +58,10 @@ def collect(
     cause = f"collection:{secrets.token_hex(8)}"
     marked = _with_paid(card, filling)
     settled = settlement(actor, marked, cause)
-    entry_ids = ledger.post(act_on(actor, card), *_cash_entries(actor, card, filling, cause), *settled.entries)
-    facts = {"collected_on": collected_on, "client_time": client_time, "entry_id": entry_ids.get(cause)}
+    ledger.post(act_on(actor, card), *_cash_entries(actor, card, filling, cause), *settled.entries)
+    facts = {"collected_on": collected_on, "client_time": client_time, "reference": cause}
     written = _write(actor, card, filling, facts)
-    settled.record(entry_ids)
+    settled.record()
     state = State.COMPLETED if marked.plan.is_paid_up() else State.IN_PROGRESS
     write(card, state=state, credit=card.row["credit"] + filling.credit_change)
     receipt = _receipt(settled.card, filling, written, collected_on, state) | {"commission": settled.total}
@@ -92,7 +92,8 @@ _COLLECT = Statement(
         INSERT INTO collections (business_id, account_id, collector_id, method, amount, credit_change, collected_on,
             client_time, entry_id, at)
         VALUES (%(business_id)s, %(account_id)s, %(collector_id)s, %(method)s, %(amount)s, %(credit_change)s,
-            %(collected_on)s, %(client_time)s, %(entry_id)s, %(at)s)
+            %(collected_on)s, %(client_time)s, (SELECT id FROM ledger_entries
+                WHERE business_id = %(business_id)s AND reference = %(reference)s), %(at)s)
         RETURNING business_id, account_id, id, number
     ), marked AS (
         INSERT INTO markings (business_id, account_id, collection_id, slot_date, amount, cycle, status)
@@ -188,7 +189,8 @@ def reverse(*, actor: Actor, collection_id: int, reason: str) -> dict:
     credit = card.row["credit"] - collection.credit_change
     if settled.card.balance < settled.card.reserved + credit:
         raise InsufficientFunds(account=AccountKind.SAVINGS, available=card.balance)
-    settled.record(ledger.post(act_on(actor, card), *entries, *settled.entries))
+    ledger.post(act_on(actor, card), *entries, *settled.entries)
+    settled.record()
     write(card, state=_state_after(card, settled.card), credit=credit)
     apply(collection, {"reversed_at": card.now, "reversed_by_id": actor.membership_id, "reversal_reason": reason})
     after = {"reason": reason, "amount": collection.amount, "slots": reopened}

@@ -119,7 +119,8 @@ def request_payment(
     db.session.add(found)
     db.session.flush()
     hold = _entry("payment.requested", found, Account(AccountKind.SAVINGS, account_id), HOLD)
-    settled.record(ledger.post(act_on(actor, card), *settled.entries, hold))
+    ledger.post(act_on(actor, card), *settled.entries, hold)
+    settled.record()
     write(card, credit=card.row["credit"] - from_credit)
     facts = {"account_id": account_id, "amount": amount, "method": method, "commission": settled.total}
     tell = _told("payments.requested", actor, found, balance=settled.card.balance - amount)

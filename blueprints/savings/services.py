@@ -301,9 +301,9 @@ class Settlement:
     def total(self) -> int:
         return sum(charge.amount for charge in self.owing.values())
 
-    def record(self, entry_ids: dict[str, int]) -> None:
+    def record(self) -> None:
         """Note the commissions once their entries have been posted."""
-        record(self.occasion, self.card.policy, self.owing, entry_ids)
+        record(self.occasion, self.card.policy, self.owing)
 
 
 def occasion(actor: Actor, card: Card, cause: str) -> Occasion:
@@ -343,7 +343,8 @@ def end_early(*, actor: Actor, account_id: int, reason: str) -> dict:
     if card.row["state"] not in OPEN_STATES:
         raise AccountClosed
     settled = settlement(actor, replace(card, plan=replace(card.plan, ended_on=card.today)), "ended")
-    settled.record(ledger.post(act_on(actor, card), *settled.entries))
+    ledger.post(act_on(actor, card), *settled.entries)
+    settled.record()
     write(card, state=State.COMPLETED, ended_on=card.today)
     after = {"state": State.COMPLETED, "ended_on": card.today, "reason": reason, "commission": settled.total}
     before = {"state": card.row["state"]}

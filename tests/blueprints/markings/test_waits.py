@@ -3,8 +3,8 @@
 from ofektom.driver import Cursor
 
 
-def test_a_marking_waits_seven_times(cast, monkeypatch):
-    """For its caller, the key, the card, the balances, the entry, the collection; and for the rest with the commit."""
+def test_a_marking_waits_six_times(cast, monkeypatch):
+    """For its caller, the key, the card, the balances, the collection; and for the rest with the commit."""
     account = cast.open_account(cast.funke)
     cast.mark(account)  # prepares its statements
     waits, execute = [], Cursor.execute
@@ -15,5 +15,5 @@ def test_a_marking_waits_seven_times(cast, monkeypatch):
 
     monkeypatch.setattr(Cursor, "execute", note)
     cast.mark(account)
-    assert len(waits) == 7, waits
+    assert len(waits) == 6, waits
     assert waits[-1] == "COMMIT"
