@@ -39,8 +39,8 @@ SABOTAGES = (
     Sabotage(
         "the ledger does not look at floors",
         "ofektom/ledger.py",
-        "    _check_bounds(rows, balances)\n    return",
-        "    return",
+        "    _check_bounds(rows, balances)\n    _write(",
+        "    _write(",
         "tests/concurrency/test_expense_races.py::test_parallel_spends_leave_the_bag_at_nothing_and_not_below",
     ),
     Sabotage(

@@ -126,9 +126,8 @@ def _write(actor: Actor, card: Card, filling: Filling, facts: dict) -> dict:
 
 def _with_paid(card: Card, filling: Filling) -> Card:
     """The card with the slots paid and the cash in its balance."""
-    paid = card.plan.paid | {slot.date: (slot.amount, slot.cycle) for slot in filling.slots}
     marked = card.after(balance=card.balance + filling.cash, taken=card.taken)
-    return replace(marked, plan=replace(card.plan, paid=paid))
+    return replace(marked, plan=card.plan.with_paid(filling.slots))
 
 
 def _receipt(card: Card, filling: Filling, written: dict, collected_on: date, state: State) -> dict:

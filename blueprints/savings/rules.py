@@ -8,7 +8,7 @@ import calendar
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -138,6 +138,14 @@ class Plan:
         if self.ended_on is not None:
             return [Slot(day, *self.paid[day], paid=True) for day in sorted(self.paid)]
         return self._target_slots() if self.kind == PlanKind.TARGET else self._daily_slots()
+
+    def with_paid(self, slots: Sequence[Slot]) -> "Plan":
+        """The plan once these open slots of it are paid. No other slot changes by that, so none is computed anew."""
+        paid = {slot.date: slot for slot in slots}
+        plan = replace(self, paid=self.paid | {day: (slot.amount, slot.cycle) for day, slot in paid.items()})
+        known = [slot._replace(paid=True) if slot.date in paid else slot for slot in self.slots()]
+        vars(plan)["_slots"] = known
+        return plan
 
     def is_paid_up(self) -> bool:
         """Whether every slot is paid, and a target reached: a holiday may have taken its last open day."""

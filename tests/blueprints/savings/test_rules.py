@@ -93,6 +93,38 @@ def test_the_slots_of_a_target_always_sum_to_it(amount, days, weekdays, holidays
     assert all(slot.amount > 0 for slot in slots)
 
 
+@st.composite
+def plans(draw):
+    """Any plan: with holidays, days paid in any order, and then other terms."""
+    weekdays, size = st.integers(1, 127), st.integers(1, 40)
+    off = frozenset(MONDAY + timedelta(days=offset) for offset in draw(st.sets(st.integers(0, 90), max_size=10)))
+    if draw(st.booleans()):
+        kind = draw(st.sampled_from(["days", "calendar_month"]))
+        cycles = draw(st.integers(1, 3))
+        plan = daily(cycles=cycles, cycle_days=draw(size), cycle_kind=kind, weekdays=draw(weekdays), holidays=off)
+    else:
+        end = MONDAY + timedelta(days=60 + draw(size))
+        plan = target(draw(st.integers(1, 10**6)), end, weekdays=draw(weekdays), holidays=off)
+    plan = pay(plan, *draw(some_of(plan)))
+    latest = replace(plan.latest, effective_from=MONDAY + timedelta(days=draw(size)), weekdays=draw(weekdays))
+    changed = replace(latest, contribution=draw(st.integers(1, 10**6)))
+    return replace(plan, versions=[*plan.versions, changed]) if draw(st.booleans()) else plan
+
+
+def some_of(plan):
+    """Open days of it, if it has any."""
+    days = [slot.date for slot in plan.open_slots()]
+    return st.lists(st.sampled_from(days), unique=True, max_size=8) if days else st.just([])
+
+
+@given(st.data(), plans())
+def test_who_pays_slots_changes_no_other(data, plan):
+    days = data.draw(some_of(plan))
+    paid = plan.with_paid([slot for slot in plan.open_slots() if slot.date in days])
+    assert paid == pay(plan, *days)
+    assert paid.slots() == pay(plan, *days).slots()
+
+
 def test_a_new_contribution_applies_from_its_day_and_only_to_open_slots():
     plan = pay(daily(), MONDAY, MONDAY + timedelta(days=20))
     change = Terms(MONDAY + timedelta(days=10), 800, EVERY_DAY, cycles=1)
