@@ -68,13 +68,15 @@ bench: $(INSTALLED) $(PEERS)/.installed ## Measure limits, us and peers, and wri
 	@local/servers.sh redis-server nginx apache2-utils
 	@$(BIN)/python -m bench.compare --peers $(PEERS)/bin/python $(ARGS)
 
-growth: $(INSTALLED) ## Measure reads and marking at several sizes; ARGS="--sizes 1000,100000"
+growth: $(INSTALLED) $(PEERS)/.installed ## Measure reads and marking at several sizes; ARGS="--sizes 1000,100000"
 	@local/servers.sh redis-server
 	@$(BIN)/python -m bench.growth $(ARGS)
+	@$(PEERS)/bin/python -m bench.plots bench/results/growth.json docs/images
 
-memory: $(INSTALLED) ## Measure what workers keep in memory under load; ARGS="--requests 20000"
+memory: $(INSTALLED) $(PEERS)/.installed ## Measure what workers keep in memory under load; ARGS="--requests 20000"
 	@local/servers.sh redis-server
 	@$(BIN)/python -m bench.memory $(ARGS)
+	@$(PEERS)/bin/python -m bench.plots bench/results/memory.json docs/images
 
 restore-drill: $(INSTALLED) ## Lose a busy database and restore it; ARGS="--accounts 20000" for a larger one
 	@local/servers.sh redis-server postgresql

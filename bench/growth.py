@@ -91,12 +91,7 @@ def measure_markings(port: int, log: Log, app: Flask, samples: int) -> dict:
         rows = db.session.execute(text(_OPEN), {"most": MARKINGS}).all()
     given = tokens(app, sorted({row.parent_id for row in rows}))
     turns = [rows[number % len(rows)] for number in range(MARKINGS)]
-    requests = [
-        encode(
-            "POST", f"/api/v1/savings/{id}/markings", given[parent], b'{"days": 1}', Idempotency_Key=uuid.uuid4().hex
-        )
-        for id, parent in turns
-    ]
+    requests = [_marking(row.id, given[row.parent_id]) for row in turns]
     whole, inside = [], []
     log.milliseconds()
     for request in requests[:samples]:
