@@ -39,6 +39,8 @@ IS_OPEN = text(f"savings_accounts.{one_of('state', OPEN_STATES)}")
 
 # A page looks at so many accounts and no more, whether or not it finds any among them.
 MOST_LOOKED_AT = 1000
+# Whose open accounts are all reckoned for a page, a few hundred of each.
+COLLECTORS_ON_A_PAGE = 20
 _LIVE_ROWS = plain.setting("RECKON_LIVE_ROWS", Integer())
 _MINUTES = plain.setting("RECKON_MINUTES", Integer())
 # The columns of a Reckoning: as of any moment, and of its day alone.
@@ -301,16 +303,31 @@ def dormant(actor: Actor, **wanted) -> dict:
     return _one_page(_dormant, actor, **wanted)
 
 
+def _who_collects(actor: Actor, filters: tuple[str, ...]) -> Select:
+    """The next `most` of those who have customers in sight with open accounts, after `after`."""
+    collector, customer = aliased(Membership), aliased(Membership)
+    its_customer = and_(
+        customer.business_id == SavingsAccount.business_id,
+        customer.id == SavingsAccount.customer_id,
+        in_sight(actor, customer),
+    )
+    walked = select(SavingsAccount.id).join(customer, its_customer).where(customer.parent_id == collector.id, IS_OPEN)
+    query = select(collector.id, collector.full_name.label("collector_name"), collector.role)
+    query = query.where(collector.business_id == actor.business_id, collector.role != Role.CUSTOMER, walked.exists())
+    if "after" in filters:
+        query = query.where(collector.id > bindparam("after"))
+    return query.order_by(collector.id).limit(bindparam("most", type_=Integer))
+
+
 @plain.prepared
-def _progress(actor: Actor) -> Select:
-    day, owing, collector = asked(actor), unpaid(), aliased(Membership)
+def _progress(actor: Actor, filters: tuple[str, ...]) -> Select:
+    day, owing, collector = asked(actor), unpaid(), _who_collects(actor, filters).subquery("collectors")
     own = and_(Marking.business_id == SavingsAccount.business_id, Marking.account_id == SavingsAccount.id)
     paid = (
         select(Marking.id).where(own, Marking.slot_date == day.c.day, Marking.status != MarkingStatus.REVERSED).exists()
     )
     behind, due = owing.c.missed > 0, owing.c.due > 0
     sums = select(
-        Membership.parent_id.label("collector_id"),
         func.count().label("accounts"),
         func.count().filter(paid).label("paid"),
         func.count().filter(due).label("due"),
@@ -319,16 +336,16 @@ def _progress(actor: Actor) -> Select:
         cast(func.sum(owing.c.amount_missed), BigInteger).label("amount_missed"),
     )
     sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).join(day, true()).join(owing, true())
-    sums = (
-        _open(actor, sums.select_from(sources)).where(in_sight(actor)).group_by(Membership.parent_id).subquery("sums")
-    )
-    who = and_(collector.business_id == actor.business_id, collector.id == sums.c.collector_id)
-    query = select(sums, collector.full_name.label("collector_name"), collector.role).join(collector, who)
-    return query.order_by(collector.full_name, collector.id)
+    theirs = (in_sight(actor), Membership.parent_id == collector.c.id, IS_OPEN)
+    sums = sums.select_from(sources).where(*theirs).lateral("sums")
+    query = select(collector, collector.c.id.label("collector_id"), sums).select_from(collector.join(sums, true()))
+    return query.order_by(collector.c.id)
 
 
-def progress(actor: Actor) -> list[dict]:
-    """How far each collector in sight is today: of their open accounts those whose slot of today is `paid` or `due`,
-    and those with `missed` ones; by name. Amounts in minor units.
+def progress(actor: Actor, *, cursor: str | None) -> dict:
+    """How far the next COLLECTORS_ON_A_PAGE collectors in sight are today: of their open accounts those whose slot of
+    today is `paid` or `due`, and those with `missed` ones. Amounts in minor units.
     """
-    return _progress(actor, as_of=None)
+    given = {} if cursor is None else {"after": paging.decode(cursor)}
+    rows = _progress(actor, tuple(given), as_of=None, most=COLLECTORS_ON_A_PAGE + 1, **given)
+    return paging.of_rows(rows, COLLECTORS_ON_A_PAGE)

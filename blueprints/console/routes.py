@@ -132,10 +132,10 @@ def home(actor):
     return _show("nothing", actor)
 
 
-@bp.get("/route", access="arrears.read")
-def route(actor):
+@bp.get("/route", access="arrears.read", query=schemas.CollectorsQuery())
+def route(actor, query):
     """How far each collector has come today: paid, due and missed cards of their customers."""
-    return _show("route", actor, collectors=progress(actor))
+    return _show("route", actor, collectors=progress(actor, **query))
 
 
 @bp.get("/route/stops", access="markings.route", query=schemas.RouteQuery())

@@ -3,12 +3,16 @@
 from blueprints.markings.schemas import RouteQuery
 from ofektom.schemas import PageIn, Schema, Secret, Text
 
-__all__ = ["ApprovalsQuery", "PageIn", "RouteQuery", "SignInIn"]
+__all__ = ["ApprovalsQuery", "CollectorsQuery", "PageIn", "RouteQuery", "SignInIn"]
 
 
 class SignInIn(Schema):
     login = Text(longest=254, required=True, metadata={"description": "username, phone or e-mail"})
     secret = Secret(required=True, metadata={"description": "PIN or password"})
+
+
+class CollectorsQuery(Schema):
+    cursor = Text(longest=200, load_default=None, metadata={"description": "`next` of the page before"})
 
 
 class ApprovalsQuery(Schema):

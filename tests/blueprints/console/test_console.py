@@ -106,7 +106,7 @@ def test_progress_counts_the_cards_of_the_route(cast, app):
     """Reckoned set by set, it is what the cards say one by one."""
     actor = Actor(cast.ada.user_id, 1, False, cast.business_id, cast.ada.id, "admin", "Africa/Lagos", "NGN")
     with app.app_context():
-        found = {row["collector_id"]: row for row in progress(actor)}
+        found = {row["collector_id"]: row for row in progress(actor, cursor=None)["items"]}
     for collector in (cast.chidi, cast.emeka):
         stops = cast.ada.ok("GET", "/route", query_string={"collector_id": collector.id})["items"]
         cards = [cast.ada.ok("GET", f"/savings/{stop['account_id']}/card") for stop in stops]
@@ -115,6 +115,22 @@ def test_progress_counts_the_cards_of_the_route(cast, app):
         assert (row["accounts"], row["paid"], row["due"]) == (len(stops), today.count("paid"), today.count("due"))
         assert row["missed"] == sum(stop["missed"] > 0 for stop in stops)
         assert row["amount_due"] + row["amount_missed"] == sum(stop["amount_due"] for stop in stops)
+
+
+def test_collectors_come_page_by_page(app, cast, ada, monkeypatch):
+    """However many there are, a page reckons the cards of a few."""
+    for customer in (cast.funke, cast.ike):
+        cast.open_account(customer)
+    everybody = re.findall(r"/route/stops\?collector_id=(\d+)", ada.get("/route").text)
+    monkeypatch.setattr("blueprints.arrears.queries.COLLECTORS_ON_A_PAGE", 1)
+    seen, path = [], "/route"
+    while path:
+        text = ada.get(path).text
+        seen += re.findall(r"/route/stops\?collector_id=(\d+)", text)
+        following = re.search(r'href="/console(/route\?cursor=[^"]+)">More collectors', text)
+        path = following and following[1]
+    assert seen == everybody
+    assert len(seen) > 1
 
 
 def test_a_form_sent_again_has_the_same_answer_and_one_effect(cast, ada, payout):
