@@ -15,8 +15,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ofektom import logs, metrics
 from ofektom.http import IdConverter
 
-# What is no page loads nothing, is shown in no frame and tells nobody where its reader came from. A page says more.
-_NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
+# What an answer carries unless it says something else. What is no page loads nothing, is shown in no frame and tells
+# nobody where its reader came from. A page says more.
+_UNLESS_GIVEN = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 # What a request made within a context of the application, as a command makes it, would inherit from the one before.
@@ -50,8 +56,9 @@ class Service(Flask):
     def preprocess_request(self):
         """Give the request its id (the caller's when it has a sane one) and its start time."""
         g, given = app_ctx.g, request_ctx.request.environ.get("HTTP_X_REQUEST_ID")
-        for name in _OF_A_REQUEST:
-            g.pop(name, None)
+        if vars(g):
+            for name in _OF_A_REQUEST:
+                g.pop(name, None)
         g.request_id = given if given and _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         g.started = time.perf_counter()
         return super().preprocess_request()
@@ -60,11 +67,11 @@ class Service(Flask):
         """Add what every answer carries, and count and log the request."""
         response = super().process_response(response)
         g, request, headers = app_ctx.g, request_ctx.request, response.headers
+        given = {name.title() for name, _ in headers}  # once, for each look into `headers` goes through them all
         headers.add("X-Request-ID", g.request_id)
-        headers.add("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Cache-Control", "no-store")
-        headers.setdefault("Content-Security-Policy", _NO_PAGE)
-        headers.setdefault("Referrer-Policy", "no-referrer")
+        for name, value in _UNLESS_GIVEN:
+            if name not in given:
+                headers.add(name, value)
         seconds, status, method = time.perf_counter() - g.started, response.status_code, request.method
         metrics.observe(request.endpoint or "none", method, status, seconds)
         if logs.access_log.isEnabledFor(logging.INFO):
