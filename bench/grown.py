@@ -31,6 +31,7 @@ _SESSION = (
 # What a server of this size would be given; filling waits less for checkpoints.
 SERVER = {"max_wal_size": "8GB", "shared_buffers": "1GB"}
 _SOME = "SELECT id FROM {} WHERE business_id = 1 AND {} ORDER BY md5(id::text) LIMIT :most"
+_A_CUSTOMER = "SELECT min(id) FROM memberships WHERE business_id = 1 AND role = 'customer' AND status = 'active'"
 _SIZES = """
     SELECT relname AS name, reltuples::bigint AS rows FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
@@ -126,6 +127,12 @@ def tokens(app: Flask, members: list[int]) -> dict[int, str]:
     with app.app_context(), db.engine.begin() as connection:
         sessions = {member: connection.scalar(text(_SESSION), {"id": member}) for member in members}
         return {member: issue_access_token(member, session, 1) for member, session in sessions.items()}
+
+
+def members(app: Flask, size: Size) -> dict[str, int]:
+    """Who asks, by role."""
+    with app.app_context(), db.engine.connect() as connection:
+        return {ADMIN: 1, AGENT: size.member_id(1), CUSTOMER: connection.scalar(text(_A_CUSTOMER))}
 
 
 def cases(app: Flask, size: Size) -> list[Case]:

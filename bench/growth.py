@@ -25,7 +25,7 @@ from sqlalchemy import event, text
 
 from bench import report
 from bench.costs import service
-from bench.grown import ADMIN, AGENT, CUSTOMER, Case, alter_system, application, cases, filled, table_rows, tokens
+from bench.grown import Case, alter_system, application, cases, filled, members, table_rows, tokens
 from bench.load import drive, encode
 from ofektom.extensions import db
 from tests.conf.processes import ROOT, free_port, redis_server
@@ -183,9 +183,9 @@ def run(place: Path, accounts: int, days: int, samples: int) -> dict:
             "gigabytes": round(disk / 1e9, 2),
         }
         result["reckon"] = command(app, "reckon", "--business", "1", "--json")
-        members = {ADMIN: 1, AGENT: size.member_id(1), CUSTOMER: size.member_id(size.staff + 1)}
-        given = tokens(app, list(members.values()))
-        given = {role: given[member] for role, member in members.items()}
+        asking = members(app, size)
+        given = tokens(app, list(asking.values()))
+        given = {role: given[member] for role, member in asking.items()}
         reads = cases(app, size)
         result["read_through"] = read_through(app, reads, given)
         alter_system(app, log_min_duration_statement="0")
