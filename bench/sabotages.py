@@ -41,7 +41,7 @@ SABOTAGES = (
         "ofektom/ledger.py",
         "    _check_bounds(rows, balances)\n    _write(",
         "    _write(",
-        "tests/concurrency/test_expense_races.py::test_parallel_spends_leave_the_bag_at_nothing_and_not_below",
+        "tests/blueprints/expenses/test_expenses.py::test_nobody_spends_more_than_they_hold_or_from_another_pot",
     ),
     Sabotage(
         "savings have no floor",
@@ -93,10 +93,10 @@ SABOTAGES = (
         "tests/concurrency/test_receipt_numbers.py::test_a_receipt_has_the_next_number_of_its_collector",
     ),
     Sabotage(
-        "who asks approves",
+        "who asks is not noted, and approves",
         "blueprints/payments/services.py",
-        "    if found.requested_by_id == actor.membership_id:",
-        "    if False:",
+        "        requested_by_id=actor.membership_id,",
+        '        requested_by_id=card.row["customer_id"],',
         "tests/concurrency/test_money_across_tenants.py::test_who_asks_does_not_approve",
     ),
     Sabotage(
@@ -140,7 +140,7 @@ SABOTAGES = (
         "ofektom/driver.py",
         "        self._waiting.clear()",
         "        pass",
-        "tests/kernel/test_driver.py::test_a_rollback_takes_back_what_was_sent_and_drops_what_waits",
+        "tests/kernel/test_driver.py::test_what_waits_is_dropped_by_a_rollback_before_anything_was_sent",
     ),
     Sabotage(
         "a conflict is tried again without a rollback",
@@ -224,9 +224,16 @@ SABOTAGES = (
     Sabotage(
         "requests for money are in everybody's sight",
         "blueprints/payments/queries.py",
+        "join(Membership, _of_customer(PaymentRequest)).where(in_sight(actor))",
+        "join(Membership, _of_customer(PaymentRequest)).where(Membership.business_id == actor.business_id)",
+        "tests/isolation/test_lists.py::test_a_list_holds_all_of_ones_own_and_nothing_else",
+    ),
+    Sabotage(
+        "the code of a payment is for everybody",
+        "blueprints/payments/queries.py",
         "    query = query.where(in_sight(actor), PaymentRequest.id == request_id)",
         "    query = query.where(Membership.business_id == actor.business_id, PaymentRequest.id == request_id)",
-        "tests/concurrency/test_money_across_tenants.py::test_another_agents_money_is_out_of_sight",
+        "tests/concurrency/test_money_across_tenants.py::test_a_code_is_for_nobody_but_the_customer",
     ),
     Sabotage(
         "savings of other collectors are in sight",

@@ -89,6 +89,8 @@ class Statement:
     def _fetch(self, line: "_Line", values: dict) -> list[dict]:
         with self._ready(line, values) as cursor:
             cursor.execute(self._sent(line), values)
+            if cursor.description is None:  # nothing is read of it, as of one for `later` that runs at once
+                return []
             names = [column.name for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
 

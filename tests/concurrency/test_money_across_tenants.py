@@ -93,6 +93,13 @@ def test_another_agents_money_is_out_of_sight(cast, money, path, body):
     assert cast.emeka.post(path.format(**money), said).code in ("not_found", "auth.forbidden")
 
 
+def test_a_code_is_for_nobody_but_the_customer(cast, money):
+    """Whoever has it can say that the money arrived."""
+    assert cast.gbenga.post(f"/payments/{money['approved']}/code").code == "not_found"
+    assert cast.emeka.post(f"/payments/{money['approved']}/send-code").code == "not_found"
+    assert cast.gbenga.get(f"/payments/{money['approved']}").code == "not_found"
+
+
 def test_who_asks_does_not_approve(cast, money):
     """Neither as the same member nor after having become an admin."""
     by_ada = cast.ada.ok("POST", "/payments", {"account_id": money["account"], "amount": 1_000})["id"]

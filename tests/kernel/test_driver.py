@@ -91,6 +91,24 @@ def test_a_rollback_takes_back_what_was_sent_and_drops_what_waits(connect):
     assert numbers(mine) == []
 
 
+def test_what_waits_is_dropped_by_a_rollback_before_anything_was_sent(connect):
+    mine = connect()
+    add(mine, 1)
+    mine.rollback()
+    mine.commit()
+    assert numbers(mine) == []
+
+
+def test_what_waits_is_dropped_by_a_rollback_after_a_failure(connect):
+    """A transaction that has failed refuses it, and with it the ROLLBACK behind it."""
+    mine = connect()
+    with pytest.raises(psycopg2.errors.DivisionByZero):
+        mine.cursor().execute("SELECT 1 / 0")
+    add(mine, 1)
+    mine.rollback()
+    assert numbers(mine) == []
+
+
 @pytest.mark.parametrize("following", ["SELECT 1", "COMMIT"])
 def test_what_fails_is_raised_by_what_it_travelled_with_and_nothing_after_it_happens(connect, following):
     mine, others = connect(), connect()

@@ -54,6 +54,16 @@ def test_alone_it_leaves_no_transaction_and_in_a_verb_it_belongs_to_the_verbs(co
     assert name.run({})[0]["name"] in (None, "")
 
 
+def test_outside_of_a_verb_what_nobody_reads_runs_at_once(context):
+    """On a connection that is kept: a temporary table belongs to it."""
+    db.session.execute(text("CREATE TEMPORARY TABLE kept (number int)"))
+    db.session.commit()
+    Statement("INSERT INTO kept VALUES (%(number)s::int)").later({"number": 7})
+    assert Statement("SELECT number FROM kept").run({}) == [{"number": 7}]
+    db.session.execute(text("DROP TABLE kept"))
+    db.session.commit()
+
+
 def test_a_statement_that_fails_is_an_error_of_sqlalchemys_and_the_next_one_works(context):
     for _ in range(3):
         with pytest.raises(DBAPIError, match="division by zero"):

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from flask import current_app
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
@@ -21,6 +22,7 @@ from ofektom.app import create_app
 from ofektom.config import ConfigurationError
 from ofektom.database import get_connection_pool_status
 from ofektom.extensions import db
+from tests.faults.damage import cut
 
 PID, SET_MARK = text("SELECT pg_backend_pid()"), text("SET ofektom.mark = '1'")
 
@@ -106,9 +108,9 @@ def test_a_ping_keeps_the_connection_and_leaves_no_transaction():
 @pytest.mark.usefixtures("entered")
 @pytest.mark.parametrize("options", [{}, {"isolation_level": "AUTOCOMMIT"}])
 def test_a_connection_that_the_server_closed_is_replaced(options):
-    engine, dead = db.engine.execution_options(**options), use()
-    with db.engine.connect(), db.engine.connect() as other:
-        other.execute(text("SELECT pg_terminate_backend(:pid, 2000)"), {"pid": dead})
+    engine, dead, connection = db.engine.execution_options(**options), use(), idle_connection()
+    cut(current_app, connection)  # by somebody beside the pool, or it would keep their connection and not this
+    assert select.select([connection], [], [], 5)[0]
     assert use(engine) != dead
     with db.engine.connect() as plain:
         plain.execute(SET_MARK)
