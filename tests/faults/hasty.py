@@ -1,7 +1,9 @@
-"""Greenlets killed in mid-command, in a process of its own: `python -m gevent.monkey --module tests.faults.hasty PORT`.
+"""Greenlets killed in mid-command, in a process of its own.
+
+    python -m gevent.monkey --module tests.faults.hasty PORT KILLS
 
 Between the cache and the Redis at PORT stands a proxy that holds each answer back for a moment, shorter than a socket
-waits and longer than many a caller does. Prints what came of it as JSON.
+waits and longer than many a caller does. Prints what came of it as JSON, after so many KILLS at least.
 """
 
 import json
@@ -16,7 +18,7 @@ from gevent.socket import create_connection
 from ofektom.redis_cache import GuardedRedisCache
 from ofektom.redis_servers import CONNECTIONS, connect
 
-KEYS, CALLS, AT_ONCE = 200, 4000, 8
+KEYS, ROUND, MOST_ROUNDS, AT_ONCE = 200, 500, 100, 8
 LONGEST_HOLD_SECONDS, LONGEST_PATIENCE_SECONDS = 0.006, 0.02
 
 
@@ -48,7 +50,7 @@ class Proxy:
             pass
 
 
-def main(port: int) -> dict:
+def main(port: int, kills: int) -> dict:
     """Call, kill, and compare."""
     random.seed(7)
     proxy = Proxy(port)
@@ -85,8 +87,10 @@ def main(port: int) -> dict:
         finally:
             patience.close()
 
-    for _ in Pool(AT_ONCE).imap_unordered(call, range(CALLS), maxsize=AT_ONCE):
-        pass
+    for _ in range(MOST_ROUNDS):
+        Pool(AT_ONCE).map(call, range(ROUND))
+        if min(came["kills"], came["own"]) >= kills:
+            break
     proxy.holds = False
     found = Pool(CONNECTIONS).map(lambda number: cache.get(f"key {number}"), range(KEYS))
     held = [client.connection_pool.get_connection() for _ in range(CONNECTIONS)]
@@ -95,4 +99,4 @@ def main(port: int) -> dict:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(int(sys.argv[1]))))
+    print(json.dumps(main(int(sys.argv[1]), int(sys.argv[2]))))

@@ -17,6 +17,7 @@ from tests.cast import PASSWORD, PIN, Person, Staff, new_phone
 from tests.faults.servers import TIMEOUT_SECONDS
 
 PAUSE_SECONDS = 0.05
+BOOT_SECONDS = 60
 WARM_READS = 2  # of each worker, before anything is revoked
 REFUSED = {401, 403, 404}
 _names = itertools.count(1)
@@ -53,20 +54,19 @@ def pairs(port: int, service: psutil.Process, wanted: int) -> Iterator[list[tupl
     with ExitStack() as stack:
         lines: dict[int, list[Line]] = {child.pid: [] for child in service.children()}
         assert len(lines) == 2
-        for _ in range(10):
-            new = [Line(port) for _ in range(wanted)]
-            for line in new:
-                stack.callback(line.connection.close)
-            at = {line.local_port: line for line in new}
+        ends = time.monotonic() + BOOT_SECONDS  # until then one may serve alone, and get them all
+        while min(map(len, lines.values())) < wanted and time.monotonic() < ends:
+            new = {line.local_port: line for line in (Line(port) for _ in range(wanted))}
             for child in service.children():
                 for one in child.net_connections("tcp"):
-                    if one.raddr and one.raddr.port in at:
-                        line = at[one.raddr.port]
+                    if one.raddr and one.raddr.port in new and len(lines[child.pid]) < wanted:
+                        line = new.pop(one.raddr.port)
+                        stack.callback(line.connection.close)
                         line.worker = child.pid
                         lines[child.pid].append(line)
-            if min(map(len, lines.values())) >= wanted:
-                break
-        yield list(zip(*(kept[:wanted] for kept in lines.values()), strict=True))
+            for surplus in new.values():
+                surplus.connection.close()
+        yield list(zip(*lines.values(), strict=True))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ WANTED = 1000
 
 def test_no_answer_reaches_somebody_else(redis_url):
     port = redis_url.rpartition(":")[2].partition("/")[0]
-    command = [sys.executable, "-m", "gevent.monkey", "--module", "tests.faults.hasty", port]
+    command = [sys.executable, "-m", "gevent.monkey", "--module", "tests.faults.hasty", port, str(WANTED)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     came = json.loads(done.stdout)
