@@ -54,6 +54,7 @@ PATHS = {
         /search?q={t} /reports/arrears /reports/dormant /reports/dormant?days=366 /reports/cash
         /reports/collections/by-day /reports/collections/by-agent /reports/collections/by-unit
         /reports/commissions /reports/four-pots /reports/trial-balance /auth/me /auth/sessions /webhooks
+        /route
     """,
     AGENT: """
         /savings /collections /members /commissions /payments /expenses /route /reports/arrears /reports/dormant

@@ -238,8 +238,8 @@ SABOTAGES = (
     Sabotage(
         "savings of other collectors are in sight",
         "blueprints/savings/queries.py",
-        "    return query.where(SavingsAccount.business_id == actor.business_id, in_sight(actor))",
-        "    return query.where(SavingsAccount.business_id == actor.business_id)",
+        "    return SavingsAccount.business_id == actor.business_id, in_sight(actor)",
+        "    return (SavingsAccount.business_id == actor.business_id,)",
         "tests/isolation/test_lists.py::test_a_list_holds_all_of_ones_own_and_nothing_else",
     ),
     Sabotage(
@@ -386,8 +386,8 @@ SABOTAGES = (
     Sabotage(
         "a browser may guess what an answer is",
         "ofektom/edge.py",
-        '        headers.add("X-Content-Type-Options", "nosniff")',
-        "        pass",
+        '    ("X-Content-Type-Options", "nosniff"),\n',
+        "",
         "tests/kernel/test_http.py::test_an_address_nobody_serves_is_not_found",
     ),
     Sabotage(

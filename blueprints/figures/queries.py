@@ -30,7 +30,7 @@ from blueprints.payments.models import PaymentRequest
 from blueprints.payments.rules import RequestStatus
 from blueprints.savings.models import SavingsAccount
 from blueprints.settings.rules import AccountKind
-from blueprints.users.queries import in_sight
+from blueprints.users.queries import collectors_in_sight, in_sight
 from ofektom import clock, paging, plain
 from ofektom.ageing import oldest_held
 from ofektom.identity import Actor, Business, Membership, Role, one_of
@@ -100,6 +100,8 @@ def _collections(actor: Actor, group: str, filters: tuple[str, ...]) -> Select:
     )
     for name in filters:
         sums = sums.where(getattr(Collection, name) == bindparam(name))
+    if actor.role != Role.ADMIN:  # or those of the whole business are summed up first
+        sums = sums.where(Collection.collector_id == func.any(collectors_in_sight(actor)))
     sums = sums.group_by(day, agent).subquery("collections")
     keys = _groups(sums)[group]
     here = and_(Unit.business_id == Membership.business_id, Unit.id == Membership.unit_id)

@@ -106,26 +106,28 @@ def _holidays():
     return query.scalar_subquery()
 
 
-# By which an account is joined with the customer whose it is, and with what it holds.
+# By which an account is joined with the customer whose it is.
 ITS_CUSTOMER = and_(Membership.business_id == SavingsAccount.business_id, Membership.id == SavingsAccount.customer_id)
-ITS_MONEY = and_(
-    LedgerAccount.business_id == SavingsAccount.business_id,
-    LedgerAccount.kind == AccountKind.SAVINGS,
-    LedgerAccount.owner_id == SavingsAccount.id,
-)
+
+
+def its_money(account) -> ColumnElement[bool]:
+    """By which `account`, anything with those columns, is joined with what it holds."""
+    owns = and_(LedgerAccount.kind == AccountKind.SAVINGS, LedgerAccount.owner_id == account.id)
+    return and_(LedgerAccount.business_id == account.business_id, owns)
+
+
+ITS_MONEY = its_money(SavingsAccount)
 _OF_CUSTOMER = (Membership.parent_id.label("collector_id"), Membership.full_name.label("customer_name"))
 
 
-def _visible(actor: Actor, *columns) -> Select:
-    """Columns of accounts, their customers and their money, for the accounts in the actor's sight."""
-    query = select(*columns).select_from(SavingsAccount).join(Membership, ITS_CUSTOMER).join(LedgerAccount, ITS_MONEY)
-    return query.where(SavingsAccount.business_id == actor.business_id, in_sight(actor))
+def _own(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that an account and its customer are in the actor's sight."""
+    return SavingsAccount.business_id == actor.business_id, in_sight(actor)
 
 
 def _cards(actor: Actor) -> Select:
     """Every fact of a card, for the accounts in the actor's sight."""
-    return _visible(
-        actor,
+    query = select(
         *ACCOUNT,
         *RULES,
         LedgerAccount.balance,
@@ -137,7 +139,10 @@ def _cards(actor: Actor) -> Select:
         _holidays().label("holidays"),
         clock.today(actor.timezone).label("today"),
         clock.now().label("now"),
-    ).join(BusinessSettings, BusinessSettings.business_id == SavingsAccount.business_id)
+    )
+    query = query.select_from(SavingsAccount).join(Membership, ITS_CUSTOMER).join(LedgerAccount, ITS_MONEY)
+    query = query.join(BusinessSettings, BusinessSettings.business_id == SavingsAccount.business_id)
+    return query.where(*_own(actor))
 
 
 def _card(row) -> Card:
@@ -227,7 +232,7 @@ FILTERS = {
 @plain.prepared
 def _summaries(actor: Actor, filters: tuple[str, ...], follows: bool) -> Select:
     """Summaries of the accounts that have the values of `filters`, at most `most` of them; those after `after`."""
-    query = _visible(actor, *SHOWN, LedgerAccount.balance, *_OF_CUSTOMER)
+    query = select(*SHOWN, *_OF_CUSTOMER).join(Membership, ITS_CUSTOMER).where(*_own(actor))
     query = query.where(*(FILTERS[name] == bindparam(name) for name in filters))
     if follows:
         query = query.where(SavingsAccount.id > bindparam("after"))
@@ -240,7 +245,9 @@ def _summaries(actor: Actor, filters: tuple[str, ...], follows: bool) -> Select:
     total = cast(func.coalesce(func.sum(Marking.amount), 0), BigInteger)
     paid = select(func.count().label("slots_paid"), total.label("amount_paid"))
     paid = paid.where(of_found(Marking), Marking.status == MarkingStatus.PAID).lateral("paid")
-    query = select(found, latest, paid).select_from(found).join(latest, true()).join(paid, true())
+    # The money of those found, for it would be read along with all accounts before the first of them.
+    query = select(found, LedgerAccount.balance, latest, paid).select_from(found)
+    query = query.join(LedgerAccount, its_money(found.c)).join(latest, true()).join(paid, true())
     return query.order_by(found.c.id)
 
 

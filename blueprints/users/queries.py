@@ -32,6 +32,13 @@ def in_sight(actor: Actor, member=Membership) -> ColumnElement[bool]:
     return and_(own_business, or_(member.id == actor.membership_id, below(actor, member)))
 
 
+def collectors_in_sight(actor: Actor) -> ColumnElement[list[int]]:
+    """The ids of those that the actor may see and who are no customers, as an array: to be looked up in an index."""
+    member = aliased(Membership)
+    ids = select(member.id).where(in_sight(actor, member), member.role != Role.CUSTOMER)
+    return func.array(ids.scalar_subquery())
+
+
 def below(actor: Actor, member=Membership) -> ColumnElement[bool]:
     """The condition that `member` stands under the actor, directly or under their sub-agent.
 
