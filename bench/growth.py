@@ -89,6 +89,8 @@ def measure_markings(port: int, log: Log, app: Flask, samples: int) -> dict:
     """A day's cash on accounts that have begun none: one after the other, then ten at once, by their collectors."""
     with app.app_context():
         rows = db.session.execute(text(_OPEN), {"most": MARKINGS}).all()
+    if not rows:
+        raise SystemExit("all accounts of what was kept have begun: have it filled anew")
     given = tokens(app, sorted({row.parent_id for row in rows}))
     turns = [rows[number % len(rows)] for number in range(MARKINGS)]
     requests = [_marking(row.id, given[row.parent_id]) for row in turns]
