@@ -25,7 +25,7 @@ from sqlalchemy import event, text
 
 from bench import report
 from bench.costs import service
-from bench.grown import Case, alter_system, application, cases, filled, members, table_rows, tokens
+from bench.grown import SPREAD, Case, alter_system, application, cases, filled, members, table_rows, tokens
 from bench.load import drive, encode
 from ofektom.extensions import db
 from tests.conf.processes import ROOT, free_port, redis_server
@@ -59,7 +59,7 @@ def measure_reads(port: int, log: Log, reads: list[Case], given: dict[str, str],
     for case in reads:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers, whole, inside = {"Authorization": f"Bearer {given[case.role]}"}, [], []
-        for number in range(samples + 5):
+        for number in range(samples + SPREAD):
             began = time.perf_counter()
             connection.request("GET", case.paths[number % len(case.paths)], headers=headers)
             answer = connection.getresponse()
@@ -67,7 +67,7 @@ def measure_reads(port: int, log: Log, reads: list[Case], given: dict[str, str],
             if answer.status != 200:
                 raise SystemExit(f"{case.name}: {answer.status} {body[:300]!r}")
             spent = log.milliseconds()
-            if number >= 5:  # the first prepare their statements
+            if number >= SPREAD:  # the first prepare their statements, and find nothing in memory
                 whole.append(seconds * 1000)
                 inside.append(spent)
         connection.close()

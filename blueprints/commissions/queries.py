@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from blueprints.commissions.models import Commission
 from blueprints.commissions.rules import CommissionStatus
 from blueprints.settings.rules import AccountKind
-from blueprints.users.queries import collectors_in_sight, in_sight
+from blueprints.users.queries import by_staff_in_sight, in_sight
 from ofektom import ledger, paging
 from ofektom.errors import NotFound
 from ofektom.extensions import db
@@ -28,9 +28,7 @@ A_DAY = timedelta(days=1)
 
 def commissions(actor: Actor, *, limit: int, cursor: str | None, agent_id: int | None, account_id: int | None) -> dict:
     """A page of commissions of the collectors in the actor's sight, newest first."""
-    query = select(*COLUMNS).where(Commission.business_id == actor.business_id)
-    if actor.role != Role.ADMIN:
-        query = query.where(Commission.agent_id == func.any(collectors_in_sight(actor)))
+    query = select(*COLUMNS).where(by_staff_in_sight(actor, Commission.agent_id))
     if agent_id is not None:
         query = query.where(Commission.agent_id == agent_id)
     if account_id is not None:

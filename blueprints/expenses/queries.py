@@ -11,7 +11,7 @@ from blueprints.payments.rules import RequestStatus
 from blueprints.savings.models import SavingsAccount
 from blueprints.savings.queries import ITS_CUSTOMER
 from blueprints.settings.models import BusinessSettings
-from blueprints.users.queries import in_sight
+from blueprints.users.queries import by_staff_in_sight, in_sight
 from ofektom import clock, paging
 from ofektom.database import only, only_row
 from ofektom.errors import NotFound
@@ -24,13 +24,12 @@ INCOME = tuple(ExpenseCardIncome.__table__.c)
 _REAL = ExpenseItem.spent_amount.is_not(None)
 ITEM = (*ExpenseItem.__table__.c, case((_REAL, ItemStatus.REAL), else_=ItemStatus.PLANNED).label("status"))
 
-_SPENDER = and_(Membership.business_id == Expense.business_id, Membership.id == Expense.spender_id)
 _CUSTOMER = and_(Membership.business_id == ExpenseCard.business_id, Membership.id == ExpenseCard.customer_id)
 
 
 def _expenses(actor: Actor, *columns) -> Select:
     """Columns of the expenses of spenders in the actor's sight."""
-    return select(*columns).select_from(Expense).join(Membership, _SPENDER).where(in_sight(actor))
+    return select(*columns).where(by_staff_in_sight(actor, Expense.spender_id))
 
 
 def expense(actor: Actor, expense_id: int) -> dict:

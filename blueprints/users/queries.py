@@ -32,11 +32,17 @@ def in_sight(actor: Actor, member=Membership) -> ColumnElement[bool]:
     return and_(own_business, or_(member.id == actor.membership_id, below(actor, member)))
 
 
-def collectors_in_sight(actor: Actor) -> ColumnElement[list[int]]:
-    """The ids of those that the actor may see and who are no customers, as an array: to be looked up in an index."""
+def by_staff_in_sight(actor: Actor, who) -> ColumnElement[bool]:
+    """The condition that `who`, a column that names one of the staff in a tenant's table, names somebody in sight.
+
+    An array as in `below`. To an admin it is the business, to which the column's key keeps whoever it names.
+    """
+    own_business = who.class_.business_id == actor.business_id
+    if actor.role == Role.ADMIN:
+        return own_business
     member = aliased(Membership)
     ids = select(member.id).where(in_sight(actor, member), member.role != Role.CUSTOMER)
-    return func.array(ids.scalar_subquery())
+    return and_(own_business, who == func.any(func.array(ids.scalar_subquery())))
 
 
 def below(actor: Actor, member=Membership) -> ColumnElement[bool]:
