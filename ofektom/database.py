@@ -17,6 +17,7 @@ from ofektom import errors, green, metrics
 from ofektom.config import Settings
 from ofektom.extensions import db
 from ofektom.pool import (
+    OVERFLOW_SECONDS,
     check_at_checkout,
     driver_url,
     engine_options,
@@ -51,6 +52,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     with app.app_context():
         check_at_checkout(db.engine, ping=not settings.pgbouncer)
         note_what_is_prepared(db.engine, nothing_can_be=settings.pgbouncer)
+        engine = db.engine
+    green.repeat(OVERFLOW_SECONDS, lambda: engine.pool.shrink())
 
 
 def only(query: Executable):

@@ -16,6 +16,7 @@ from flask import current_app
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 
 from ofektom import pool
 from ofektom.app import create_app
@@ -30,7 +31,7 @@ PID, SET_MARK = text("SELECT pg_backend_pid()"), text("SET ofektom.mark = '1'")
 @pytest.fixture
 def entered(settings):
     """Inside an application that keeps one connection and may have one more."""
-    with create_app(replace(settings, pool_size=1, pool_overflow=1), testing=True).app_context():
+    with create_app(replace(settings, pool_size=1, pool_overflow=1, pool_wait_seconds=0.1), testing=True).app_context():
         yield
         db.session.remove()
         db.engine.dispose()
@@ -85,7 +86,31 @@ def test_the_pool_says_what_it_holds():
         assert get_connection_pool_status() == status(0, 1, 0)
         with db.engine.connect():
             assert get_connection_pool_status() == status(0, 2, 1)
-    assert get_connection_pool_status() == status(1, 0, 0)
+    assert get_connection_pool_status() == status(2, 0, 1)
+    db.engine.dispose()
+    assert get_connection_pool_status() == status(0, 0, 0)
+
+
+@pytest.mark.usefixtures("entered")
+def test_overflow_is_kept_until_nobody_has_needed_it_for_a_while(monkeypatch):
+    db.engine.dispose()  # the pool that is made then is no other
+
+    def two() -> set[int]:
+        with db.engine.connect() as one, db.engine.connect() as another:
+            with pytest.raises(SQLAlchemyTimeout), db.engine.connect():
+                pass
+            return {one.scalar(PID), another.scalar(PID)}
+
+    pids = two()
+    db.engine.pool.shrink()
+    assert two() == pids
+    monkeypatch.setattr(pool, "OVERFLOW_SECONDS", -1)
+    db.engine.pool.shrink()
+    assert db.engine.pool.checkedin() == 1
+    assert use() in pids
+    db.engine.pool.shrink()
+    assert use() in pids
+    assert two() & pids != pids
 
 
 @pytest.mark.usefixtures("entered")
