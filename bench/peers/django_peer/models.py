@@ -84,6 +84,8 @@ class SavingsAccount(models.Model):
     start = models.DateField()
     ended_on = models.DateField(null=True)
     rolled_from_id = models.BigIntegerField(null=True)
+    reference = models.CharField(max_length=40, null=True)
+    opening_balance = models.BigIntegerField()
     cycle_kind = models.CharField(max_length=15)
     cycle_days = models.SmallIntegerField()
     commission_kind = models.CharField(max_length=10)

@@ -70,6 +70,7 @@ class AccountSerializer(serializers.ModelSerializer):
             "start",
             "ended_on",
             "rolled_from_id",
+            "reference",
             "cycle_kind",
             "cycle_days",
             "contribution",
@@ -82,6 +83,7 @@ class AccountSerializer(serializers.ModelSerializer):
             "slots_paid",
             "amount_paid",
             "credit",
+            "opening_balance",
             "balance",
             "created_at",
         )

@@ -110,6 +110,8 @@ class SavingsAccount(Base):
     start: Mapped[date]
     ended_on: Mapped[date | None]
     rolled_from_id: Mapped[int | None]
+    reference: Mapped[str | None] = mapped_column(String(40))
+    opening_balance: Mapped[int]
     cycle_kind: Mapped[str] = mapped_column(String(15))
     cycle_days: Mapped[int] = mapped_column(SmallInteger)
     commission_kind: Mapped[str] = mapped_column(String(10))

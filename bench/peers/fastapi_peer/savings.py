@@ -58,6 +58,7 @@ def _account_out(place: Place, account: SavingsAccount, terms, **figures) -> Acc
         start=account.start,
         ended_on=account.ended_on,
         rolled_from_id=account.rolled_from_id,
+        reference=account.reference,
         cycle_kind=account.cycle_kind,
         cycle_days=account.cycle_days,
         contribution=terms.contribution,
@@ -68,6 +69,7 @@ def _account_out(place: Place, account: SavingsAccount, terms, **figures) -> Acc
         commission_kind=account.commission_kind,
         commission_earned=account.commission_earned,
         credit=account.credit,
+        opening_balance=account.opening_balance,
         created_at=account.created_at,
         **figures,
     )

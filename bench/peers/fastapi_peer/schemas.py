@@ -61,6 +61,7 @@ class AccountOut(BaseModel):
     start: date
     ended_on: date | None
     rolled_from_id: int | None
+    reference: str | None
     cycle_kind: str
     cycle_days: int
     contribution: int
@@ -73,6 +74,7 @@ class AccountOut(BaseModel):
     slots_paid: int
     amount_paid: int
     credit: int
+    opening_balance: int
     balance: int
     created_at: datetime
 
