@@ -229,7 +229,8 @@ class Marking(Base):
     __tablename__ = "markings"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[int] = mapped_column(ForeignKey("savings_accounts.id"))
+    # The unique index below is no help to a statement whose status is a parameter.
+    account_id: Mapped[int] = mapped_column(ForeignKey("savings_accounts.id"), index=True)
     collection_id: Mapped[int] = mapped_column(ForeignKey("collections.id"), index=True)
     slot_date: Mapped[date]
     amount: Mapped[int]
