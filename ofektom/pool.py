@@ -36,6 +36,9 @@ class KeepingPool(QueuePool):
     then opened a connection of its own, which cost PostgreSQL ten times what the request did.
     """
 
+    # By it SQLAlchemy names the logger, and what it tells of each connection is no line of the service.
+    __module__ = QueuePool.__module__
+
     def __init__(self, creator, *, pool_size: int = 5, max_overflow: int = 10, **options):
         # The last one back is the first to be used again, so that those nobody needs are seen to be idle.
         super().__init__(creator, pool_size=pool_size + max_overflow, max_overflow=0, **options | {"use_lifo": True})
