@@ -41,7 +41,7 @@ IMAGES = ROOT / "docs" / "images"
 GROUP, MARKS, MOST_ROUNDS = 40, 3, 5
 POSTINGS = 200
 MORE_PEOPLE = 22
-WAYS = (("direct", "cached"), ("direct", "uncached"), ("nginx", "cached"))
+WAYS = (("direct", "cached"), ("direct", "uncached"), ("nginx", "cached"), ("nginx", "uncached"))
 CONNECTIONS = (10, 50)
 # Groups of accounts to mark: one for each way (the first is the peers' too), for payments and postings, for pgbench.
 PAYMENTS = len(WAYS) * len(CONNECTIONS)
@@ -135,11 +135,13 @@ def _stage_us(stage: Stage, port: int, gunicorn: psutil.Process) -> None:
 def _stage_ways(stage: Stage, port: int, gunicorn: psutil.Process) -> int:
     """The same by every other way, and what the guide has, one at a time; returns the port of Nginx."""
     bare_port, alone = stage.stack.enter_context(service(stage.url, "", stage.folder, **POOL))
-    front, proxy = stage.stack.enter_context(_front(port, stage.folder))
+    front, proxy = stage.stack.enter_context(_front(port, stage.folder / "nginx"))
+    bare_front, its_proxy = stage.stack.enter_context(_front(bare_port, stage.folder / "nginx-uncached"))
     reached = {
         ("direct", "cached"): (port, {"application": gunicorn}),
         ("direct", "uncached"): (bare_port, {"application": alone}),
         ("nginx", "cached"): (front, {"application": gunicorn, "nginx": proxy}),
+        ("nginx", "uncached"): (bare_front, {"application": alone, "nginx": its_proxy}),
     }
     ways = [(way, connections) for way in WAYS for connections in CONNECTIONS][1:]
     for group, (way, connections) in enumerate(ways, 1):
@@ -157,14 +159,14 @@ def _stage_ways(stage: Stage, port: int, gunicorn: psutil.Process) -> int:
 
 
 @contextmanager
-def _front(port: int, folder: Path) -> Iterator[tuple[int, psutil.Process]]:
+def _front(port: int, place: Path) -> Iterator[tuple[int, psutil.Process]]:
     """Nginx as `make conf` makes it, before one instance and with its rates raised; its port and master process."""
-    front, place = free_port(), folder / "nginx"
+    front = free_port()
     place.mkdir()
     values = {f"OFEKTOM_BACKEND_{number}": f"127.0.0.1:{port}" for number in (1, 2, 3)}
     values |= {"OFEKTOM_API_RATE": "100000r/s", "OFEKTOM_LOGIN_RATE": "100000r/s"}
     command = nginx.command(place, values | {"OFEKTOM_LISTEN": f"127.0.0.1:{front}"})
-    with running(command, front, folder / "nginx.log") as process:
+    with running(command, front, place.with_suffix(".log")) as process:
         yield front, psutil.Process(process.pid)
 
 
