@@ -5,6 +5,8 @@ import itertools
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import jwt
 import orjson
@@ -19,6 +21,11 @@ from ofektom.errors import Problem
 PASSWORD = "a long enough passphrase"
 PIN = "739154"
 _phones = itertools.count(1)
+
+
+def today() -> date:
+    """The day it is where the businesses are: for an hour of each day one further than in UTC."""
+    return datetime.now(ZoneInfo("Africa/Lagos")).date()
 
 
 def new_phone() -> str:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
 from tests.browser.chromium import Browser, chromium
-from tests.cast import Cast, Staff
+from tests.cast import Cast, Staff, today
 from tests.conf.processes import free_port
 from tests.faults.servers import gunicorn
 
@@ -35,12 +35,12 @@ def furnish(staff: Staff) -> Market:
         known.append((cast.add("customer", name, parent=cast.emeka)["id"], amount, cast.emeka))
     payouts = []
     for number, (customer_id, amount, collector) in enumerate(known):
-        start = str(date.today() - timedelta(days=20 if number == 0 else 6))
+        start = str(today() - timedelta(days=20 if number == 0 else 6))
         plan = {"kind": "daily", "contribution": amount, "customer_id": customer_id, "start": start}
         account = cast.ada.ok("POST", "/savings", plan)
         path = f"/savings/{account['id']}/markings"
         for ago in ROUNDS if number == 0 else ():
-            day = str(date.today() - timedelta(days=ago))
+            day = str(today() - timedelta(days=ago))
             collector.ok("POST", path, {"days": 1 + ago % 3 // 2, "collected_on": day})
         collector.ok("POST", path, {"days": 7 - number})
         if number < 3:

@@ -22,7 +22,7 @@ from tests.conf.redis_nodes import Guarded, Ring, cluster, free_ports, sentinels
 PASSWORD = "a password of the test's"
 CROWD = 50
 # Of a call of the cache, whatever has happened to its servers; on a machine that is busy with other things.
-BOUND_SECONDS = 0.5
+BOUND_SECONDS = 1.0
 PROMOTION_SECONDS = 8
 
 pytestmark = pytest.mark.usefixtures("app")  # which has migrated the database

@@ -1,14 +1,14 @@
 """What comes of the rows of a file: customers, cards that go on where they stood, and money in its pot."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
-from tests.cast import new_phone
+from tests.cast import new_phone, today
 from tests.concurrency.race import assert_adds_up, balance, rows, scalar
 from tests.sheets import account_of, bring, row, send, sheet
 
-TWELVE_DAYS_AGO = str(date.today() - timedelta(days=12))
+TWELVE_DAYS_AGO = str(today() - timedelta(days=12))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_card_goes_on_where_it_stood(cast, half_full):
     assert (totals["slots"], totals["slots_paid"], totals["slots_missed"], totals["available"]) == (31, 12, 0, 550_000)
     receipt = cast.mark(account, days=2)
     assert (receipt["amount"], receipt["commission"], receipt["balance"]) == (100_000, 0, 650_000)
-    assert receipt["slots"][0]["date"] == str(date.today())
+    assert receipt["slots"][0]["date"] == str(today())
     assert_adds_up(cast.app)
 
 
