@@ -20,6 +20,8 @@ from tests.faults.damage import administrator, wait_until
 from tests.faults.servers import Wire, application, gunicorn
 
 CROWD, CONNECTIONS, POOL_WAIT_SECONDS = 500, 50, 2
+# Of two workers with 25 each as of six with 5.
+ALL_BUT_ONE = 25
 # Two cores share 500 clients, two workers and PostgreSQL, and requests queue before they are accepted.
 TOLERANCE_SECONDS = 2
 PATIENT = {"DB_LOCK_TIMEOUT_MS": "20000", "DB_STATEMENT_TIMEOUT_MS": "20000", "REQUEST_DEADLINE_SECONDS": "20"}
@@ -74,8 +76,8 @@ def counting(url: str) -> Iterator[list[int]]:
         counter.join()
 
 
-def warm_up(cast: Cast, crowd: ThreadPoolExecutor, wires: list[Wire], kept: int) -> None:
-    """Return when every worker of the service serves and has the connections it keeps, `kept` in all."""
+def warm_up(cast: Cast, crowd: ThreadPoolExecutor, wires: list[Wire]) -> None:
+    """Return when every worker of the service serves: all but one of them have no more than ALL_BUT_ONE connections."""
     with cast.app.app_context():
         db.engine.dispose()  # this process' own are not to be counted
 
@@ -83,7 +85,7 @@ def warm_up(cast: Cast, crowd: ThreadPoolExecutor, wires: list[Wire], kept: int)
         list(crowd.map(lambda wire: wire.get("/api/v1/business"), wires))
         with administrator(cast.app) as sql:
             sql.execute(OURS)
-            return sql.fetchone() == (kept,)
+            return sql.fetchone()[0] > ALL_BUT_ONE
 
     wait_until(ready)
 
@@ -93,7 +95,7 @@ def test_five_hundred_ask_for_fifty_connections(cast, url, settings, tmp_path):
     port, account = free_port(), cast.open_account(cast.funke, cycle_days=366)
     chidi = Wire(port, cast.chidi.token)
     with gunicorn(settings, url, port, tmp_path / "log", **PATIENT), ThreadPoolExecutor(CROWD) as crowd:
-        warm_up(cast, crowd, [chidi] * 60, kept=20)
+        warm_up(cast, crowd, [chidi] * 60)
         with held(url, account):
             asked = [crowd.submit(timed, lambda: chidi.mark(account)) for _ in range(CROWD)]
             live = []
@@ -130,7 +132,7 @@ def test_three_instances_never_have_more_connections_than_theirs(cast, url, sett
         services = [gunicorn(settings, url, port, tmp_path / str(port), **PATIENT, **size) for port in ports]
         list(crowd.map(stack.enter_context, services))
         wires = [Wire(port, cast.chidi.token) for port in ports] * 30
-        warm_up(cast, crowd, wires, kept=3 * 4)
+        warm_up(cast, crowd, wires)
         counts = stack.enter_context(counting(url))
         with held(url, account):
             asked = [crowd.submit(wire.mark, account) for wire in wires]
