@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 # Debian keeps its servers where the PATH of an ordinary user does not lead.
 SEARCH_PATH = os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin"
+# Below those of which any connection of another test may get one before the server does that it was meant for.
+PORTS = range(12_000, 32_000)
 PATIENCE_SECONDS = 60  # of a machine that is busy; on a quiet one a second or two will do
 # What conf/gunicorn.py insists on before it starts anything. Nobody answers at this address.
 SETTINGS = {
@@ -43,9 +45,11 @@ class Answer:
 
 def free_port() -> int:
     """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def program(name: str) -> str:
