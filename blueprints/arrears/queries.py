@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Date,
     FromClause,
     Integer,
@@ -303,15 +304,15 @@ def dormant(actor: Actor, **wanted) -> dict:
     return _one_page(_dormant, actor, **wanted)
 
 
+def _walked_by(actor: Actor, collector) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that an account is open and its customer, in the actor's sight, is that collector's."""
+    return in_sight(actor), Membership.parent_id == collector.id, IS_OPEN
+
+
 def _who_collects(actor: Actor, filters: tuple[str, ...]) -> Select:
     """The next `most` of those who have customers in sight with open accounts, after `after`."""
-    collector, customer = aliased(Membership), aliased(Membership)
-    its_customer = and_(
-        customer.business_id == SavingsAccount.business_id,
-        customer.id == SavingsAccount.customer_id,
-        in_sight(actor, customer),
-    )
-    walked = select(SavingsAccount.id).join(customer, its_customer).where(customer.parent_id == collector.id, IS_OPEN)
+    collector = aliased(Membership)
+    walked = select(SavingsAccount.id).join(Membership, ITS_CUSTOMER).where(*_walked_by(actor, collector))
     query = select(collector.id, collector.full_name.label("collector_name"), collector.role)
     query = query.where(collector.business_id == actor.business_id, collector.role != Role.CUSTOMER, walked.exists())
     if "after" in filters:
@@ -336,8 +337,7 @@ def _progress(actor: Actor, filters: tuple[str, ...]) -> Select:
         cast(func.sum(owing.c.amount_missed), BigInteger).label("amount_missed"),
     )
     sources = SavingsAccount.__table__.join(Membership, ITS_CUSTOMER).join(day, true()).join(owing, true())
-    theirs = (in_sight(actor), Membership.parent_id == collector.c.id, IS_OPEN)
-    sums = sums.select_from(sources).where(*theirs).lateral("sums")
+    sums = sums.select_from(sources).where(*_walked_by(actor, collector.c)).lateral("sums")
     query = select(collector, collector.c.id.label("collector_id"), sums).select_from(collector.join(sums, true()))
     return query.order_by(collector.c.id)
 
