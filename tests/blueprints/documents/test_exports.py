@@ -2,16 +2,16 @@
 
 import csv
 import io
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
 from blueprints.documents import queries
 from blueprints.documents.rules import COLUMNS, Subject
 from ofektom.csv_stream import BOM, FORMULA, cell, encode
+from tests.cast import today
 
-TODAY = datetime.now(ZoneInfo("Africa/Lagos")).date()
+TODAY = today()
 
 
 def fetch(person, subject: str, **body) -> tuple[str, list[dict]]:

@@ -3,12 +3,13 @@
 import csv
 import io
 import itertools
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
-TODAY = datetime.now(ZoneInfo("Africa/Lagos")).date()
+from tests.cast import today
+
+TODAY = today()
 DAYS = [TODAY + timedelta(days=days) for days in range(4)]
 
 
